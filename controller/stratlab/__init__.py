@@ -1,0 +1,1 @@
+"""The controller, client and command line of stratlab."""

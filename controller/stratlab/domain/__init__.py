@@ -1,0 +1,1 @@
+"""The vocabulary of the lab: pure types, no input or output."""

@@ -1,0 +1,159 @@
+"""Markets, windows of time, costs and prices."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from typing import TYPE_CHECKING, final
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@final
+class Tier(StrEnum):
+    """Which part of a data set a trial may see; a later tier contains the earlier ones."""
+
+    TRAIN = "train"
+    VALIDATION = "validation"
+    HOLDOUT = "holdout"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A closed range of sessions inside one tier.
+
+    Attributes:
+        tier: The tier whose mount the container gets.
+        start: First session that is traded (warm-up bars before it are readable).
+        end: Last session that is traded.
+    """
+
+    tier: Tier
+    start: date
+    end: date
+
+
+@final
+class CostModelKind(StrEnum):
+    """How orders turn into fills."""
+
+    NEXT_OPEN = "next_open"
+    ZIPLINE = "zipline"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class CostModel:
+    """Fills and fees of a campaign; the harness imposes it on every strategy.
+
+    ``next_open`` fills at the next bar's open with brackets checked inside the bar.
+    ``zipline`` is zipline's default: next close, fixed basis points, volume share.
+
+    Attributes:
+        kind: Which model.
+        slippage_bps: Adverse price move of market and stop fills, in basis points.
+        commission_per_share: Fee in account currency for each share traded.
+        volume_limit: Largest fraction of a bar's volume that one order may take.
+    """
+
+    kind: CostModelKind = CostModelKind.NEXT_OPEN
+    slippage_bps: float = 5.0
+    commission_per_share: float = 0.001
+    volume_limit: float = 0.1
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class MarketSet:
+    """Symbols of one data set that are traded together from one account."""
+
+    data_set: str
+    symbols: tuple[str, ...]
+    timeframe: str = "1d"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class TierRange:
+    """First and last session of a tier's own window (without what precedes it)."""
+
+    start: date
+    end: date
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """An immutable, content-addressed data set.
+
+    Attributes:
+        name: What users call it.
+        digest: sha256 of the canonical content (prices, actions, tiers), hex.
+        symbols: All symbols, sorted.
+        timeframe: Bar length of the base series.
+        calendar: Exchange calendar name.
+        warm_up_start: First session with prices.
+        tiers: Traded range of each tier.
+        provenance: Where the bytes came from and under which licence.
+        caveats: What a reader of any result must know, for example survivorship bias.
+    """
+
+    name: str
+    digest: str
+    symbols: tuple[str, ...]
+    timeframe: str
+    calendar: str
+    warm_up_start: date
+    tiers: Mapping[Tier, TierRange]
+    provenance: str
+    caveats: tuple[str, ...] = ()
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A split that takes effect at the open of ``bar``; ratio 0.5 is two for one."""
+
+    bar: int
+    symbol: str
+    ratio: float
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Dividend:
+    """A cash dividend: held at the close before ``ex_bar``, paid at the open of ``pay_bar``."""
+
+    ex_bar: int
+    pay_bar: int
+    symbol: str
+    amount: float
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class PricePanel:
+    """The host's own raw (unadjusted) prices of one market set up to a tier's end.
+
+    Attributes:
+        bars: UTC epoch seconds of each bar label, shape (T,), ascending.
+        symbols: Column order.
+        open, high, low, close: Shape (T, N), NaN where a symbol has no bar.
+        volume: Shape (T, N), 0 where a symbol has no bar.
+        splits, dividends: Ordered by bar.
+        auto_close: Bar at which a delisted symbol's positions are closed in cash.
+    """
+
+    bars: "NDArray[np.int64]"
+    symbols: tuple[str, ...]
+    open: "NDArray[np.float64]"
+    high: "NDArray[np.float64]"
+    low: "NDArray[np.float64]"
+    close: "NDArray[np.float64]"
+    volume: "NDArray[np.float64]"
+    splits: tuple[Split, ...] = ()
+    dividends: tuple[Dividend, ...] = ()
+    auto_close: Mapping[str, int] = field(default_factory=dict)

@@ -1,0 +1,40 @@
+"""Performance figures of one backtest, computed by the host only."""
+
+from dataclasses import dataclass
+from typing import NewType, final
+
+AnnualSharpe = NewType("AnnualSharpe", float)
+"""A Sharpe ratio annualised with sqrt(252); never enters a per-period formula."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """Metrics by empyrical's names; fractions, never percent; None where undefined.
+
+    Attributes:
+        cum_returns_final: Total return.
+        annual_return: Compound annual growth.
+        annual_volatility: Annualised standard deviation of daily returns.
+        sharpe_ratio: Annual, risk-free rate 0.
+        sortino_ratio: Annual.
+        max_drawdown: Zero or negative.
+        calmar_ratio: annual_return / abs(max_drawdown).
+        win_rate: Share of closed round trips with a profit after costs.
+        total_trades: Closed round trips.
+        turnover: Traded value per year over mean equity.
+    """
+
+    cum_returns_final: float | None
+    annual_return: float | None
+    annual_volatility: float | None
+    sharpe_ratio: AnnualSharpe | None
+    sortino_ratio: float | None
+    max_drawdown: float | None
+    calmar_ratio: float | None
+    win_rate: float | None
+    total_trades: int
+    turnover: float | None
+
+
+METRIC_NAMES = tuple(Metrics.__dataclass_fields__)

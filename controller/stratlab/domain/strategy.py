@@ -1,0 +1,115 @@
+"""Candidates and where they come from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import final
+
+from stratlab.domain.trial import Parameters
+
+
+@final
+class GeneratorKind(StrEnum):
+    """Who writes the strategy."""
+
+    TEMPLATE = "template"
+    FACTOR_GRAPH = "factor_graph"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """How a candidate came to be.
+
+    Attributes:
+        generator: Who wrote it.
+        operator: ``template``, ``vary_parameters``, ``add_factor`` ...
+        parents: Hashes of the parent candidates.
+        generation: 0 for a template, one more than the oldest parent otherwise.
+        note: One sentence for people.
+    """
+
+    generator: GeneratorKind
+    operator: str
+    parents: tuple[str, ...] = ()
+    generation: int = 0
+    note: str = ""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A strategy under judgement.
+
+    Attributes:
+        hash: sha256 of contract and source, hex; the candidate's identity.
+        strategy_id: Identifier from the contract.
+        thesis: Why it should work, for people only.
+        source: Zipline Python that the sandbox runs.
+        contract: Canonical JSON of the strategy contract, "" for free code.
+        parameters: Default values of its optimization space.
+        parameter_points: Further points to try, the defaults first.
+        lineage: Where it comes from.
+    """
+
+    hash: str
+    strategy_id: str
+    thesis: str
+    source: str
+    contract: str
+    parameters: Parameters
+    lineage: Lineage
+    parameter_points: tuple[Parameters, ...] = ()
+
+
+@final
+class Severity(StrEnum):
+    """Weight of a finding: an error rejects, a warning is shown and stored."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One result of screening (1-based line and column, 0 when it has no place)."""
+
+    layer: str
+    rule: str
+    severity: Severity
+    line: int
+    column: int
+    message: str
+    hint: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ScreeningReport:
+    """Findings of all layers that ran, in order."""
+
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether no finding is an error."""
+        return all(finding.severity is not Severity.ERROR for finding in self.findings)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Critique:
+    """The next change, from training metrics and coarse validation rank only.
+
+    Attributes:
+        operator: Name of the operator that the generator should apply, "" for its choice.
+        parent: Candidate hash to start from, "" for none.
+        reason: Why, for people.
+        arguments: Operator arguments.
+    """
+
+    operator: str
+    parent: str
+    reason: str
+    arguments: Mapping[str, str] = field(default_factory=dict)

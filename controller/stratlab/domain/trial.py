@@ -1,0 +1,327 @@
+"""Trials: what is asked of a container, what it claims, and what the host makes of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import final
+
+from stratlab.domain.market import CostModel, MarketSet, Window
+from stratlab.domain.metrics import Metrics
+
+Parameters = Mapping[str, int | float]
+
+
+@final
+class Outcome(StrEnum):
+    """How a trial ended; the list is closed."""
+
+    SUCCEEDED = "SUCCEEDED"
+    STRATEGY_ERROR = "STRATEGY_ERROR"
+    TIMEOUT_CPU = "TIMEOUT_CPU"
+    TIMEOUT_WALL = "TIMEOUT_WALL"
+    OUT_OF_MEMORY = "OUT_OF_MEMORY"
+    PIDS = "PIDS"
+    OUTPUT_LIMIT = "OUTPUT_LIMIT"
+    SIGNAL = "SIGNAL"
+    PROTOCOL_VIOLATION = "PROTOCOL_VIOLATION"
+    FORGED = "FORGED"
+    LOOKAHEAD = "LOOKAHEAD"
+    NONDETERMINISTIC = "NONDETERMINISTIC"
+    CANCELLED = "CANCELLED"
+    LOST = "LOST"
+    INFRASTRUCTURE = "INFRASTRUCTURE"
+
+    @property
+    def is_retried(self) -> bool:
+        """Whether the trial says nothing about the strategy and is run again."""
+        return self in {Outcome.LOST, Outcome.INFRASTRUCTURE}
+
+
+@final
+class TrialPurpose(StrEnum):
+    """Why a trial was run; only SEARCH counts towards N (DESIGN.md, Integrity)."""
+
+    SEARCH = "search"
+    SMOKE = "smoke"
+    ADHOC = "adhoc"
+    RERUN = "rerun"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one container may use, and what the harness lets a strategy do.
+
+    Attributes:
+        memory_mib: Memory including swap.
+        cpus: Cores of CPU time per wall second.
+        pids: Processes and threads.
+        tmp_mib: Size of the only writable directory.
+        cpu_seconds: CPU time of one trial.
+        wall_seconds: Wall time of one trial, start-up apart.
+        output_mib: Bytes that one trial may send.
+        max_leverage: Gross exposure over equity that ends the trial when exceeded.
+        max_position_shares: Largest absolute position in one symbol, or None.
+    """
+
+    memory_mib: int = 1024
+    cpus: float = 1.0
+    pids: int = 64
+    tmp_mib: int = 64
+    cpu_seconds: int = 120
+    wall_seconds: int = 180
+    output_mib: int = 64
+    max_leverage: float = 2.0
+    max_position_shares: int | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class TrialSpec:
+    """One backtest: parameters on one market set and window.
+
+    Attributes:
+        trial_id: Unique; also the name under which results are stored.
+        index: Position in the iteration; results enter the loop in this order.
+        purpose: Why it is run.
+        market: Data set and symbols.
+        window: Tier and dates.
+        parameters: Values for ``context.params``.
+        capital: Starting cash in account currency.
+        cost_model: Imposed after the strategy's ``initialize``.
+        seed: For ``random`` and ``numpy.random`` inside the container.
+    """
+
+    trial_id: str
+    index: int
+    purpose: TrialPurpose
+    market: MarketSet
+    window: Window
+    parameters: Parameters
+    capital: float
+    cost_model: CostModel
+    seed: int = 0
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class TrialBatch:
+    """Trials of one candidate on one tier: they share one single-use container.
+
+    All windows of ``trials`` lie in one tier and all markets in one data set.
+    """
+
+    campaign_id: str
+    source: str
+    trials: tuple[TrialSpec, ...]
+    limits: Limits
+    runtime: str = "runc"
+
+
+@final
+class Phase(StrEnum):
+    """When in a bar an order or cancel was placed."""
+
+    BEFORE_OPEN = "before_open"
+    BAR = "bar"
+
+
+@final
+class OrderKind(StrEnum):
+    """Order types; the two bracket legs rest until their parent has filled."""
+
+    MARKET = "market"
+    LIMIT = "limit"
+    STOP = "stop"
+    STOP_LIMIT = "stop_limit"
+    BRACKET_STOP = "bracket_stop"
+    BRACKET_TAKE = "bracket_take"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One order of the strategy, as its container logged it.
+
+    Attributes:
+        number: 1, 2, 3 ... in the order of placing; parents and cancels refer to it.
+        bar: UTC epoch seconds of the bar in which it was placed (BEFORE_OPEN: of the bar
+            that had not been seen yet and in which it may already fill).
+        phase: Before the open of ``bar``, or after it was seen.
+        symbol: What is traded.
+        amount: Signed whole shares.
+        kind: Order type.
+        limit_price, stop_price: Levels in account currency where the kind has them; a
+            bracket leg that was moved carries its level here instead of a distance.
+        parent: Number of the entry that a bracket leg belongs to.
+        distance: Positive price distance of a bracket leg from its parent's fill.
+    """
+
+    number: int
+    bar: int
+    phase: Phase
+    symbol: str
+    amount: int
+    kind: OrderKind
+    limit_price: float | None = None
+    stop_price: float | None = None
+    parent: int | None = None
+    distance: float | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """A cancel of order ``number``, stamped like an order."""
+
+    number: int
+    bar: int
+    phase: Phase
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """One execution.
+
+    Attributes:
+        number: The order's number.
+        bar: UTC epoch seconds of the bar of the fill.
+        symbol: What was traded.
+        amount: Signed whole shares.
+        price: Account currency per share, slippage included.
+        commission: Account currency.
+    """
+
+    number: int
+    bar: int
+    symbol: str
+    amount: int
+    price: float
+    commission: float
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class EquityPoint:
+    """Portfolio value at the close of a bar (UTC epoch seconds)."""
+
+    bar: int
+    value: float
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class StrategyFailure:
+    """What went wrong inside the strategy, cut to its own lines.
+
+    Attributes:
+        type: Exception class name.
+        message: Its text, truncated and escaped.
+        line: 1-based line in the strategy's source, 0 when unknown.
+        text: That line's text.
+        traceback: Only the strategy's frames.
+    """
+
+    type: str
+    message: str
+    line: int = 0
+    text: str = ""
+    traceback: str = ""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Resources one trial used, as the controller or the supervisor measured them."""
+
+    wall_seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    max_rss_bytes: int = 0
+    startup_seconds: float = 0.0
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class SandboxIdentity:
+    """Which image, runtime and profile a trial ran under."""
+
+    member_id: str = ""
+    image_id: str = ""
+    runtime: str = ""
+    seccomp_digest: str = ""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class TrialClaim:
+    """What came out of a container; schema-checked, but not yet believed.
+
+    Attributes:
+        trial_id: Of the :class:`TrialSpec`.
+        outcome: How it ended as far as the sandbox can tell.
+        reason: One sentence.
+        log: Orders and cancels in the order of placing.
+        fills: Reported fills; only ever compared.
+        equity: Reported equity; only ever compared.
+        failure: Set when the outcome is STRATEGY_ERROR.
+        output_tail: Last lines of the strategy's stdout and stderr, escaped.
+    """
+
+    trial_id: str
+    outcome: Outcome
+    reason: str = ""
+    log: tuple[Order | Cancel, ...] = ()
+    fills: tuple[Fill, ...] = ()
+    equity: tuple[EquityPoint, ...] = ()
+    failure: StrategyFailure | None = None
+    output_tail: str = ""
+    usage: Usage = field(default_factory=Usage)
+    sandbox: SandboxIdentity = field(default_factory=SandboxIdentity)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class TrialResult:
+    """What the host made of a claim; this is what is stored and judged.
+
+    Attributes:
+        spec: The trial.
+        outcome, reason, failure: As claimed, or FORGED when the host's numbers differ.
+        attempt: 1 for the first try.
+        metrics: The host's own, None unless SUCCEEDED.
+        benchmark_metrics: Of the campaign's benchmark on the same window and costs.
+        orders_digest: sha256 over the canonical order log, hex.
+        fills: The host's own.
+        equity: The host's own equity, one point a bar.
+        benchmark_equity: Of the benchmark on the same bars.
+        max_leverage: Largest gross exposure over equity at a close.
+    """
+
+    spec: TrialSpec
+    outcome: Outcome
+    reason: str = ""
+    attempt: int = 1
+    metrics: Metrics | None = None
+    benchmark_metrics: Metrics | None = None
+    orders_digest: str = ""
+    fills: tuple[Fill, ...] = ()
+    equity: tuple[EquityPoint, ...] = ()
+    benchmark_equity: tuple[EquityPoint, ...] = ()
+    max_leverage: float = 0.0
+    failure: StrategyFailure | None = None
+    output_tail: str = ""
+    usage: Usage = field(default_factory=Usage)
+    sandbox: SandboxIdentity = field(default_factory=SandboxIdentity)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class TrialProgress:
+    """A live, unstored sign of life from a running trial."""
+
+    campaign_id: str
+    trial_id: str
+    fraction: float
+    bar: int
+    equity: float
