@@ -345,6 +345,16 @@ class Artifacts(Protocol):
         """
         ...
 
+    def put_series(self, campaign_id: str, result: TrialResult) -> Mapping[str, str]:
+        """Store a settled trial's equity and fills as Parquet; return name -> digest.
+
+        A trial that did not succeed has no series and gives an empty mapping.
+
+        Raises:
+            DiskFullError: No space is left.
+        """
+        ...
+
     def get(self, campaign_id: str, name: str) -> Artifact:
         """Return the description of a file.
 

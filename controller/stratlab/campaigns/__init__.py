@@ -1,0 +1,1 @@
+"""Campaigns: the loop from a specification to a verdict, and what it leaves behind."""

@@ -1,0 +1,138 @@
+"""One strategy, one backtest: what `stratlab backtest` and RunBacktest do."""
+
+import asyncio
+import secrets
+from dataclasses import dataclass
+from datetime import date
+from typing import final
+
+from stratlab.domain.errors import InvalidInputError, PermissionDeniedError
+from stratlab.domain.market import CostModel, DataSet, MarketSet, Tier, Window
+from stratlab.domain.ports import Evaluator, MarketData, ProgressListener, Sandbox, Screener
+from stratlab.domain.strategy import ScreeningReport
+from stratlab.domain.trial import (
+    Limits,
+    Parameters,
+    TrialBatch,
+    TrialPurpose,
+    TrialResult,
+    TrialSpec,
+)
+
+ADHOC_CAMPAIGN = "adhoc"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class BacktestRequest:
+    """What to run; absent dates are those of the train tier, no symbols means all."""
+
+    source: str
+    data_set: str
+    symbols: tuple[str, ...]
+    start: date | None
+    end: date | None
+    parameters: Parameters
+    cost_model: CostModel
+    limits: Limits
+    capital: float
+    seed: int
+    skip_screening: bool
+    runtime: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class BacktestReport:
+    """What came of it; ``result`` is None when screening rejected the source."""
+
+    result: TrialResult | None
+    screening: ScreeningReport
+    limits: Limits
+
+
+@final
+class Backtester:
+    """Screens, runs and settles a single trial; nothing is stored."""
+
+    def __init__(
+        self,
+        market_data: MarketData,
+        sandbox: Sandbox,
+        screener: Screener,
+        evaluator: Evaluator,
+    ) -> None:
+        self._market_data = market_data
+        self._sandbox = sandbox
+        self._screener = screener
+        self._evaluator = evaluator
+
+    async def run(self, request: BacktestRequest, on_progress: ProgressListener) -> BacktestReport:
+        """Run one backtest in a container of its own.
+
+        Raises:
+            DataSetNotFoundError: No such data set or symbol.
+            InvalidInputError: Dates outside the data set, or in the wrong order.
+            PermissionDeniedError: The dates reach into the holdout.
+            SandboxNotReadyError, EngineUnavailableError: Nothing can be run.
+        """
+        data_set = await asyncio.to_thread(self._market_data.get, request.data_set)
+        spec = _trial(request, data_set)
+        # Unknown symbols are refused before a container is started.
+        prices = await asyncio.to_thread(
+            self._market_data.prices, spec.market, spec.window.tier
+        )
+        screening = ScreeningReport()
+        if not request.skip_screening:
+            screening = await asyncio.to_thread(self._screener.screen, request.source)
+        if not screening.passed:
+            return BacktestReport(None, screening, request.limits)
+        batch = TrialBatch(
+            campaign_id=ADHOC_CAMPAIGN,
+            source=request.source,
+            trials=(spec,),
+            limits=request.limits,
+            runtime=request.runtime,
+        )
+        (claim,) = await self._sandbox.run(batch, on_progress)
+        result = await asyncio.to_thread(self._evaluator.settle, spec, claim, prices)
+        return BacktestReport(result, screening, request.limits)
+
+
+def _trial(request: BacktestRequest, data_set: DataSet) -> TrialSpec:
+    train = data_set.tiers[Tier.TRAIN]
+    start, end = request.start or train.start, request.end or train.end
+    return TrialSpec(
+        trial_id=f"t{secrets.token_hex(8)}",
+        index=0,
+        purpose=TrialPurpose.ADHOC,
+        market=MarketSet(
+            request.data_set, request.symbols or data_set.symbols, data_set.timeframe
+        ),
+        window=Window(_smallest_tier(data_set, start, end), start, end),
+        parameters=request.parameters,
+        capital=request.capital,
+        cost_model=request.cost_model,
+        seed=request.seed,
+    )
+
+
+def _smallest_tier(data_set: DataSet, start: date, end: date) -> Tier:
+    # The container gets no byte more than the dates need.
+    last = max(traded.end for traded in data_set.tiers.values())
+    if start > end:
+        raise InvalidInputError(
+            f"the start {start} is after the end {end}", hint="Exchange --start and --end."
+        )
+    if start < data_set.warm_up_start or end > last:
+        raise InvalidInputError(
+            f"{start} to {end} is not inside the data set {data_set.name}",
+            hint=f"It has sessions from {data_set.warm_up_start} to {last}.",
+        )
+    tier = next(tier for tier in Tier if end <= data_set.tiers[tier].end)
+    if tier is Tier.HOLDOUT:
+        raise PermissionDeniedError(
+            f"{end} lies in the holdout of {data_set.name}, which is sealed",
+            hint=f"End at {data_set.tiers[Tier.VALIDATION].end} or before.",
+        )
+    return tier

@@ -1,0 +1,407 @@
+"""Drives one campaign through its state machine, one persisted step at a time.
+
+Every step computes first and then commits state, results and events in one transaction, so a
+controller that is killed at any instant repeats at most the step it was in. Steps are functions
+of what is stored and of the campaign's seed: a repeated step gives the same result.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import final
+
+from stratlab.campaigns.event_bus import EventBus
+from stratlab.campaigns.feedback import write_feedback
+from stratlab.campaigns.hall_of_fame import admit
+from stratlab.campaigns.history import History
+from stratlab.campaigns.patches import contract_patch
+from stratlab.campaigns.reports import Reports
+from stratlab.campaigns.result_hash import result_hash
+from stratlab.campaigns.stop_rules import Progress, StopReason, first_stop
+from stratlab.campaigns.trials import Listener, TrialDesk
+from stratlab.campaigns.uninterrupted import uninterrupted
+from stratlab.domain.campaign import (
+    TRANSITIONS,
+    Campaign,
+    CampaignState,
+    HallOfFameEntry,
+    Iteration,
+    Transition,
+)
+from stratlab.domain.errors import InvalidInputError, UnavailableError, WrongStateError
+from stratlab.domain.events import EventKind
+from stratlab.domain.market import Tier
+from stratlab.domain.ports import (
+    Clock,
+    Critic,
+    Evaluator,
+    GenerationRequest,
+    Generator,
+    Repository,
+    Screener,
+    Transaction,
+)
+from stratlab.domain.strategy import GeneratorKind
+from stratlab.domain.trial import Outcome, TrialProgress, TrialResult
+from stratlab.evaluation import reach_verdict
+
+# Waits before trials that failed through our own fault are tried again.
+INFRASTRUCTURE_BACKOFF_SECONDS = (1.0, 5.0, 30.0)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """Everything the loop works with."""
+
+    repository: Repository
+    desk: TrialDesk
+    screener: Screener
+    generators: Mapping[GeneratorKind, Generator]
+    critic: Critic
+    evaluator: Evaluator
+    reports: Reports
+    bus: EventBus
+    clock: Clock
+
+
+@final
+@dataclass(slots=True)
+class Step:
+    """What a step wants to have committed."""
+
+    to_state: CampaignState
+    reason: str
+    iteration: Iteration | None = None
+    events: list[tuple[EventKind, Mapping[str, object]]] = field(default_factory=list)
+    hall_of_fame: tuple[HallOfFameEntry, ...] | None = None
+    campaign: Campaign | None = None
+
+
+@final
+class CampaignLoop:
+    """Runs one campaign until a final state."""
+
+    def __init__(self, workshop: Workshop, campaign: Campaign) -> None:
+        self._workshop = workshop
+        self._campaign = campaign
+        self._history = History()
+        self._mark = 0.0
+        self._steps: Mapping[CampaignState, Callable[[], Awaitable[Step]]] = {
+            CampaignState.QUEUED: self._begin_iteration,
+            CampaignState.REFINEMENT_PLANNED: self._begin_iteration,
+            CampaignState.BRIEF_GENERATED: self._generate,
+            CampaignState.CODE_GENERATED: self._screen,
+            CampaignState.CAMPAIGN_RUNNING: self._run,
+            CampaignState.CAMPAIGN_EVALUATED: self._decide,
+        }
+
+    async def run(self) -> Campaign:
+        """Continue from the stored state and return the campaign in its final state.
+
+        Raises:
+            UnavailableError: Containers cannot be run at all; nothing is lost.
+        """
+        shop = self._workshop
+        self._mark = shop.clock.monotonic()
+        stored = await asyncio.to_thread(shop.repository.list_iterations, self._campaign.id)
+        self._history = History([i for i in stored if i.ended_at and self._is_past(i)])
+        while not self._campaign.state.is_final:
+            step = await self._steps[self._campaign.state]()
+            await uninterrupted(lambda step=step: self._commit(step))  # type: ignore[misc]
+            shop.bus.notify(self._campaign.id)
+        return self._campaign
+
+    def _is_past(self, iteration: Iteration) -> bool:
+        # The iteration that `_decide` still has to judge is added to the history there.
+        current = iteration.number == self._campaign.iteration
+        return not current or self._campaign.state is CampaignState.REFINEMENT_PLANNED
+
+    def _commit(self, step: Step) -> None:
+        shop, before = self._workshop, self._campaign
+        now, mark = shop.clock.now(), shop.clock.monotonic()
+        after = replace(
+            step.campaign or before,
+            state=step.to_state,
+            state_reason=step.reason,
+            updated_at=now,
+            working_seconds=before.working_seconds + (mark - self._mark),
+        )
+        with shop.repository.transaction() as transaction:
+            if step.iteration is not None:
+                transaction.save_iteration(step.iteration)
+            if step.hall_of_fame is not None:
+                transaction.save_hall_of_fame(before.id, step.hall_of_fame)
+            for kind, payload in step.events:
+                transaction.append_event(before.id, now, kind, payload)
+            self._campaign = record_transition(transaction, before, after)
+        self._mark = mark
+        shop.reports.after_step(self._campaign, step.iteration)
+
+    async def _begin_iteration(self) -> Step:
+        number = self._campaign.iteration + 1
+        iteration = Iteration(self._campaign.id, number, self._workshop.clock.now())
+        return Step(
+            CampaignState.BRIEF_GENERATED,
+            "ITERATION_STARTED",
+            iteration=iteration,
+            events=[(EventKind.ITERATION_STARTED, {"iteration": number})],
+            campaign=replace(self._campaign, iteration=number),
+        )
+
+    async def _generate(self) -> Step:
+        iteration = await self._current()
+        generator = self._workshop.generators[self._campaign.spec.generator]
+        request = await self._request(iteration.number)
+        try:
+            candidate = await asyncio.to_thread(generator.generate, request)
+        except InvalidInputError as error:
+            return self._ended(replace(iteration, failure=str(error)), "GENERATION_FAILED")
+        parent = next(
+            (
+                summary.candidate.contract
+                for summary in self._history.summaries
+                if summary.candidate and summary.candidate.hash in candidate.lineage.parents[:1]
+            ),
+            "",
+        )
+        return Step(
+            CampaignState.CODE_GENERATED,
+            "CANDIDATE_GENERATED",
+            iteration=replace(
+                iteration, candidate=candidate, patch=contract_patch(parent, candidate.contract)
+            ),
+            events=[
+                (
+                    EventKind.CANDIDATE_GENERATED,
+                    {
+                        "iteration": iteration.number,
+                        "candidate": candidate.hash,
+                        "strategy_id": candidate.strategy_id,
+                        "generator": candidate.lineage.generator.value,
+                        "operator": candidate.lineage.operator,
+                        "parents": list(candidate.lineage.parents),
+                        "generation": candidate.lineage.generation,
+                    },
+                )
+            ],
+        )
+
+    async def _screen(self) -> Step:
+        iteration = await self._current()
+        assert iteration.candidate is not None, "code_generated has a candidate"
+        report = await asyncio.to_thread(self._workshop.screener.screen, iteration.candidate.source)
+        iteration = replace(iteration, screening=report)
+        event = (
+            EventKind.CANDIDATE_SCREENED,
+            {
+                "iteration": iteration.number,
+                "candidate": iteration.candidate.hash,
+                "passed": report.passed,
+                "rules": [finding.rule for finding in report.findings],
+            },
+        )
+        if not report.passed:
+            step = self._ended(replace(iteration, failure="screening rejected it"), "SCREENED_OUT")
+            step.events.insert(0, event)
+            return step
+        return Step(
+            CampaignState.CAMPAIGN_RUNNING, "SCREENING_PASSED", iteration=iteration, events=[event]
+        )
+
+    async def _run(self) -> Step:
+        iteration = await self._current()
+        remaining = self._remaining_seconds()
+        try:
+            async with asyncio.timeout(remaining):
+                results = await self._run_trials(iteration)
+        except TimeoutError:
+            iteration = await self._current()
+            return self._ended(replace(iteration, failure="the wall clock ran out"), "WALL_CLOCK")
+        evaluation = await asyncio.to_thread(
+            self._workshop.evaluator.evaluate, self._campaign, results
+        )
+        return self._ended(
+            replace(iteration, results=tuple(results), evaluation=evaluation), "TRIALS_FINISHED"
+        )
+
+    async def _run_trials(self, iteration: Iteration) -> list[TrialResult]:
+        candidate = iteration.candidate
+        assert candidate is not None, "campaign_running has a candidate"
+        points = candidate.parameter_points or (candidate.parameters,)
+        desk, evaluator, listen = self._workshop.desk, self._workshop.evaluator, self._listener()
+        for pause in (*INFRASTRUCTURE_BACKOFF_SECONDS, None):
+            stored = (await self._current()).results
+            results = await desk.run_tier(
+                self._campaign, candidate, Tier.TRAIN, points, 0, stored, listen
+            )
+            if any(result.outcome is Outcome.SUCCEEDED for result in results):
+                # Selection uses train figures only, so that validation stays a check.
+                best = await asyncio.to_thread(evaluator.evaluate, self._campaign, results)
+                results += await desk.run_tier(
+                    self._campaign,
+                    candidate,
+                    Tier.VALIDATION,
+                    [best.parameters],
+                    len(results),
+                    stored,
+                    listen,
+                )
+            broken = [result for result in results if result.outcome.is_retried]
+            if not broken:
+                return results
+            if pause is not None:
+                await asyncio.sleep(pause)
+        raise UnavailableError(
+            f"trial {broken[0].spec.trial_id} cannot be run: {broken[0].reason}",
+            hint="Run `stratlab doctor`, mend what it names, then resume the campaign.",
+        )
+
+    def _listener(self) -> Listener:
+        bus, campaign_id = self._workshop.bus, self._campaign.id
+        event_loop = asyncio.get_running_loop()
+
+        def notify(progress: TrialProgress | None) -> None:
+            # Progress may come from any thread.
+            with contextlib.suppress(RuntimeError):
+                event_loop.call_soon_threadsafe(bus.notify, campaign_id, progress)
+
+        return notify
+
+    def _remaining_seconds(self) -> float | None:
+        bound = self._campaign.spec.stop_rules.max_wall_seconds
+        return None if bound is None else max(bound - self._campaign.working_seconds, 0.0)
+
+    def _ended(self, iteration: Iteration, reason: str) -> Step:
+        ended = replace(
+            iteration, ended_at=self._workshop.clock.now(), feedback=write_feedback(iteration)
+        )
+        evaluation = ended.evaluation
+        payload: dict[str, object] = {
+            "iteration": ended.number,
+            "failure": ended.failure,
+            "level": int(evaluation.level) if evaluation else 0,
+            "score": evaluation.score if evaluation else None,
+            "passed_gates": evaluation.passed_gates if evaluation else False,
+        }
+        return Step(
+            CampaignState.CAMPAIGN_EVALUATED,
+            reason,
+            iteration=ended,
+            events=[(EventKind.ITERATION_EVALUATED, payload)],
+        )
+
+    async def _decide(self) -> Step:
+        shop, campaign = self._workshop, self._campaign
+        iteration = await self._current()
+        request = await self._request(iteration.number)
+        latest = self._history.summarise(iteration)
+        self._history.append(iteration)
+        entries = await asyncio.to_thread(shop.repository.hall_of_fame, campaign.id)
+        ranked = admit(entries, iteration)
+        events: list[tuple[EventKind, Mapping[str, object]]] = []
+        if ranked != tuple(entries):
+            champion = ranked[0]
+            events.append(
+                (
+                    EventKind.HALL_OF_FAME_CHANGED,
+                    {"champion": champion.candidate_hash, "score": champion.score},
+                )
+            )
+        stop = first_stop(
+            campaign.spec.stop_rules, Progress(self._history.outlines, campaign.working_seconds)
+        )
+        if stop is not None:
+            return await self._complete(stop, ranked, events)
+        critique = shop.critic.criticise(request, latest)
+        events.append(
+            (
+                EventKind.CRITIQUE_WRITTEN,
+                {"operator": critique.operator, "parent": critique.parent, "why": critique.reason},
+            )
+        )
+        return Step(
+            CampaignState.REFINEMENT_PLANNED,
+            "NEXT_CHANGE_PLANNED",
+            iteration=replace(iteration, critique=critique),
+            events=events,
+            hall_of_fame=ranked,
+        )
+
+    async def _complete(
+        self,
+        stop: StopReason,
+        ranked: tuple[HallOfFameEntry, ...],
+        events: list[tuple[EventKind, Mapping[str, object]]],
+    ) -> Step:
+        shop, campaign = self._workshop, self._campaign
+        iterations = await asyncio.to_thread(shop.repository.list_iterations, campaign.id)
+        verdict = reach_verdict(iterations, ranked, str(stop))
+        digest = result_hash(campaign.data_digest, iterations, verdict)
+        events.append(
+            (
+                EventKind.VERDICT_REACHED,
+                {
+                    "verdict": verdict.kind.value,
+                    "candidate": verdict.candidate,
+                    "reasons": list(verdict.reasons),
+                    "missing_checks": list(verdict.missing_checks),
+                    "result_hash": digest,
+                },
+            )
+        )
+        return Step(
+            CampaignState.COMPLETED,
+            stop.rule,
+            events=events,
+            hall_of_fame=ranked,
+            campaign=replace(campaign, verdict=verdict, result_hash=digest),
+        )
+
+    async def _current(self) -> Iteration:
+        return await asyncio.to_thread(
+            self._workshop.repository.get_iteration, self._campaign.id, self._campaign.iteration
+        )
+
+    async def _request(self, iteration: int) -> GenerationRequest:
+        critique = None
+        if iteration > 1:
+            before = await asyncio.to_thread(
+                self._workshop.repository.get_iteration, self._campaign.id, iteration - 1
+            )
+            critique = before.critique
+        # A copy: the history grows while the request may still be read.
+        return GenerationRequest(
+            self._campaign, iteration, tuple(self._history.summaries), critique
+        )
+
+
+def record_transition(transaction: Transaction, before: Campaign, after: Campaign) -> Campaign:
+    """Write a campaign's change of state with its transition and event.
+
+    Raises:
+        WrongStateError: The state machine has no such transition.
+    """
+    if after.state not in TRANSITIONS[before.state]:
+        raise WrongStateError(
+            f"campaign {before.id} cannot go from {before.state} to {after.state}",
+            state=before.state,
+        )
+    transaction.append_transition(
+        Transition(
+            campaign_id=before.id,
+            number=before.revision + 1,
+            from_state=before.state,
+            to_state=after.state,
+            reason=after.state_reason,
+            at=after.updated_at,
+        )
+    )
+    transaction.append_event(
+        before.id,
+        after.updated_at,
+        EventKind.STATE_CHANGED,
+        {"from": before.state.value, "to": after.state.value, "reason": after.state_reason},
+    )
+    return transaction.save_campaign(after)

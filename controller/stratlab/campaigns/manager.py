@@ -1,0 +1,237 @@
+"""Starts, watches, pauses and ends campaigns; one task per campaign that works."""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from typing import final
+
+import structlog
+
+from stratlab.campaigns.loop import CampaignLoop, Workshop, record_transition
+from stratlab.campaigns.uninterrupted import uninterrupted
+from stratlab.domain.campaign import Campaign, CampaignSpec, CampaignState
+from stratlab.domain.errors import (
+    InvalidSpecError,
+    StratlabError,
+    UnavailableError,
+    WrongStateError,
+)
+from stratlab.domain.events import Event
+from stratlab.domain.ports import MarketData
+from stratlab.domain.trial import TrialProgress
+
+_LOG = structlog.get_logger(__name__)
+_EVENT_PAGE = 500
+# The newest campaigns whose reports are checked at start, in case a crash came between.
+_REPORTS_CHECKED = 50
+
+
+@final
+class CampaignManager:
+    """The use cases around campaigns; every method is called inside one event loop."""
+
+    def __init__(self, workshop: Workshop, market_data: MarketData) -> None:
+        self._workshop = workshop
+        self._market_data = market_data
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    async def start(self) -> None:
+        """Continue every campaign that was working when the last controller ended."""
+        repository, reports = self._workshop.repository, self._workshop.reports
+        for campaign in await asyncio.to_thread(repository.unfinished_campaigns):
+            _LOG.info("campaign_continued", campaign=campaign.id, state=campaign.state.value)
+            self._spawn(campaign)
+        newest = await asyncio.to_thread(repository.list_campaigns, limit=_REPORTS_CHECKED)
+        for campaign in newest:
+            if campaign.state.is_final:
+                await asyncio.to_thread(reports.write_missing, campaign)
+
+    async def stop(self) -> None:
+        """Stop all work; campaigns keep their state and continue at the next start."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def create(self, spec: CampaignSpec, request_id: str) -> Campaign:
+        """Check a specification, store the campaign and start it.
+
+        Raises:
+            DataSetNotFoundError: No data set has that name.
+            InvalidSpecError: A market, timeframe or template does not exist.
+            AlreadyExistsError: The request id was used with another specification.
+        """
+        data_set = await asyncio.to_thread(self._market_data.get, spec.data_set)
+        _check_markets(spec, data_set.symbols, data_set.timeframe)
+        now = self._workshop.clock.now()
+        draft = Campaign(
+            # Sortable by creation, and free of meaning.
+            id=f"c{int(now.timestamp() * 1000):011x}{secrets.token_hex(3)}",
+            spec=spec,
+            data_digest=data_set.digest,
+            state=CampaignState.QUEUED,
+            created_at=now,
+            updated_at=now,
+        )
+        repository = self._workshop.repository
+        campaign = await uninterrupted(lambda: repository.create_campaign(draft, request_id))
+        if not campaign.state.is_final and campaign.state is not CampaignState.PAUSED:
+            self._spawn(campaign)
+        return campaign
+
+    async def pause(self, campaign_id: str) -> Campaign:
+        """Stop a campaign before its next step; its running trials are run again later.
+
+        Raises:
+            NotFoundError: No campaign has that id.
+            WrongStateError: It is paused or final already.
+        """
+        return await self._interrupt(campaign_id, CampaignState.PAUSED, "PAUSED_BY_USER")
+
+    async def cancel(self, campaign_id: str) -> Campaign:
+        """End a campaign and kill its containers.
+
+        Raises:
+            NotFoundError: No campaign has that id.
+            WrongStateError: It is final already.
+        """
+        return await self._interrupt(campaign_id, CampaignState.CANCELLED, "CANCELLED_BY_USER")
+
+    async def resume(self, campaign_id: str) -> Campaign:
+        """Continue a paused campaign where it stood.
+
+        Raises:
+            NotFoundError: No campaign has that id.
+            WrongStateError: It is not paused.
+        """
+        async with self._lock(campaign_id):
+            campaign = await self._stored(campaign_id)
+            if campaign.state is not CampaignState.PAUSED or campaign.resume_state is None:
+                raise WrongStateError(
+                    f"campaign {campaign_id} is {campaign.state}, not paused", state=campaign.state
+                )
+            resumed = await self._move(campaign, campaign.resume_state, "RESUMED_BY_USER")
+            self._spawn(resumed)
+            return resumed
+
+    async def watch(
+        self, campaign_id: str, *, after: int, include_progress: bool
+    ) -> AsyncIterator[Event | TrialProgress]:
+        """Replay stored events after a number, then follow until the campaign is final.
+
+        Raises:
+            NotFoundError: No campaign has that id.
+        """
+        repository = self._workshop.repository
+        await self._stored(campaign_id)
+        with self._workshop.bus.subscribe(campaign_id) as subscription:
+            last = after
+            while True:
+                # The state is read first: events stored before it became final are then seen.
+                is_final = (await self._stored(campaign_id)).state.is_final
+                events: Sequence[Event] = await asyncio.to_thread(
+                    repository.events, campaign_id, after=last, limit=_EVENT_PAGE
+                )
+                for event in events:
+                    last = event.number
+                    yield event
+                if events:
+                    continue
+                if is_final:
+                    return
+                for progress in await subscription.wait():
+                    if include_progress:
+                        yield progress
+
+    def _spawn(self, campaign: Campaign) -> None:
+        if campaign.id in self._tasks:
+            return
+        task = asyncio.create_task(self._work(campaign), name=f"campaign {campaign.id}")
+        self._tasks[campaign.id] = task
+        task.add_done_callback(lambda _: self._tasks.pop(campaign.id, None))
+
+    async def _work(self, campaign: Campaign) -> None:
+        try:
+            await CampaignLoop(self._workshop, campaign).run()
+        except UnavailableError as error:
+            _LOG.warning("campaign_paused", campaign=campaign.id, reason=str(error))
+            await self._settle(campaign.id, CampaignState.PAUSED, error.reason)
+        except StratlabError as error:
+            _LOG.exception("campaign_failed", campaign=campaign.id)
+            await self._settle(campaign.id, CampaignState.FAILED, error.reason)
+        except Exception:
+            # A defect of ours in one campaign must not take the others down.
+            _LOG.exception("campaign_failed", campaign=campaign.id)
+            await self._settle(campaign.id, CampaignState.FAILED, StratlabError.reason)
+        finally:
+            self._workshop.bus.notify(campaign.id)
+
+    async def _settle(self, campaign_id: str, state: CampaignState, reason: str) -> None:
+        # When even this cannot be stored, the campaign continues at the next start.
+        with contextlib.suppress(StratlabError):
+            await self._move(await self._stored(campaign_id), state, reason)
+
+    async def _interrupt(self, campaign_id: str, state: CampaignState, reason: str) -> Campaign:
+        async with self._lock(campaign_id):
+            campaign = await self._stored(campaign_id)
+            if campaign.state.is_final or campaign.state is state:
+                raise WrongStateError(
+                    f"campaign {campaign_id} is {campaign.state}", state=campaign.state
+                )
+            task = self._tasks.get(campaign_id)
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+                self._tasks.pop(campaign_id, None)
+            campaign = await self._stored(campaign_id)
+            if campaign.state.is_final or campaign.state is state:
+                return campaign
+            return await self._move(campaign, state, reason)
+
+    async def _move(self, campaign: Campaign, state: CampaignState, reason: str) -> Campaign:
+        paused = state is CampaignState.PAUSED
+        after = replace(
+            campaign,
+            state=state,
+            state_reason=reason,
+            updated_at=self._workshop.clock.now(),
+            resume_state=campaign.state if paused else None,
+        )
+
+        def write() -> Campaign:
+            with self._workshop.repository.transaction() as transaction:
+                return record_transition(transaction, campaign, after)
+
+        moved = await uninterrupted(write)
+        if moved.state.is_final:
+            await asyncio.to_thread(self._workshop.reports.after_step, moved, None)
+        self._workshop.bus.notify(campaign.id)
+        return moved
+
+    async def _stored(self, campaign_id: str) -> Campaign:
+        return await asyncio.to_thread(self._workshop.repository.get_campaign, campaign_id)
+
+    def _lock(self, campaign_id: str) -> asyncio.Lock:
+        return self._locks.setdefault(campaign_id, asyncio.Lock())
+
+
+def _check_markets(spec: CampaignSpec, known: Sequence[str], timeframe: str) -> None:
+    unknown = sorted({symbol for market in spec.markets for symbol in market} - set(known))
+    if unknown:
+        raise InvalidSpecError(
+            f"data set {spec.data_set} has no {', '.join(unknown)}",
+            hint=f"Use some of {', '.join(known)}.",
+            field="markets",
+        )
+    if not spec.markets or not all(spec.markets):
+        raise InvalidSpecError("a market set is empty", hint="Name at least one symbol.")
+    wrong = [frame for frame in spec.timeframes if frame != timeframe]
+    if wrong or not spec.timeframes:
+        raise InvalidSpecError(
+            f"data set {spec.data_set} has bars of {timeframe}, not {', '.join(wrong)}",
+            hint=f"Use the timeframe {timeframe}.",
+            field="timeframes",
+        )

@@ -1,0 +1,101 @@
+"""Writes what a campaign leaves behind, always from the store: files are copies, never a source."""
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from datetime import datetime
+from typing import final
+
+from stratlab.campaigns.report_text import campaign_report
+from stratlab.domain.campaign import Campaign, Iteration
+from stratlab.domain.events import Event
+from stratlab.domain.ports import Artifacts, MarketData, Repository
+from stratlab.domain.strategy import Candidate
+
+REPORT_NAME = "report.md"
+_EVENT_PAGE = 1000
+
+Export = Callable[[Candidate, Campaign, "dict[str, int | float]"], "Iterable[tuple[str, bytes]]"]
+"""Renders a winner for every export target: yields (file name, content)."""
+
+
+@final
+class Reports:
+    """Keeps the artefact tree of DESIGN.md up to date."""
+
+    def __init__(
+        self,
+        repository: Repository,
+        artifacts: Artifacts,
+        market_data: MarketData,
+        export: Export,
+    ) -> None:
+        self._repository = repository
+        self._artifacts = artifacts
+        self._market_data = market_data
+        self._export = export
+
+    def after_step(self, campaign: Campaign, iteration: Iteration | None) -> None:
+        """Write what a step changed; everything when the campaign has become final."""
+        if iteration is not None and iteration.ended_at is not None:
+            self._write_iteration(campaign, iteration)
+        if campaign.state.is_final:
+            self._write_final(campaign)
+
+    def write_missing(self, campaign: Campaign) -> None:
+        """Write the files of a final campaign when a crash came before them."""
+        names = {artifact.name for artifact in self._artifacts.list(campaign.id)}
+        if REPORT_NAME in names:
+            return
+        for iteration in self._repository.list_iterations(campaign.id):
+            self._write_iteration(campaign, iteration)
+        self._write_final(campaign)
+
+    def _write_iteration(self, campaign: Campaign, iteration: Iteration) -> None:
+        stem = f"iter_{iteration.number}"
+        self._put(campaign, f"iterations/{stem}.json", "application/json", _json(asdict(iteration)))
+        if iteration.patch:
+            self._put(campaign, f"patches/{stem}.diff", "text/x-diff", iteration.patch)
+
+    def _write_final(self, campaign: Campaign) -> None:
+        iterations = self._repository.list_iterations(campaign.id)
+        best = next((i for i in iterations if _is_about(campaign, i)), None)
+        if best is not None and best.candidate is not None and best.evaluation is not None:
+            exports = self._export(best.candidate, campaign, dict(best.evaluation.parameters))
+            for name, content in exports:
+                self._artifacts.put(campaign.id, f"exports/{name}", "text/plain", content)
+        self._put(campaign, "campaign.json", "application/json", _json(asdict(campaign)))
+        audit = "".join(_line(event) for event in self._events(campaign.id))
+        self._put(campaign, "audit.jsonl", "application/jsonl", audit)
+        caveats = self._market_data.get(campaign.spec.data_set).caveats
+        hall_of_fame = self._repository.hall_of_fame(campaign.id)
+        # Last: its presence says that all the others are there.
+        text = campaign_report(campaign, iterations, hall_of_fame, caveats)
+        self._put(campaign, REPORT_NAME, "text/markdown", text)
+
+    def _events(self, campaign_id: str) -> Iterable[Event]:
+        last = 0
+        while page := self._repository.events(campaign_id, after=last, limit=_EVENT_PAGE):
+            yield from page
+            last = page[-1].number
+
+    def _put(self, campaign: Campaign, name: str, media_type: str, text: str) -> None:
+        self._artifacts.put(campaign.id, name, media_type, text.encode())
+
+
+def _is_about(campaign: Campaign, iteration: Iteration) -> bool:
+    verdict, candidate = campaign.verdict, iteration.candidate
+    return verdict is not None and candidate is not None and candidate.hash == verdict.candidate
+
+
+def _line(event: Event) -> str:
+    record = asdict(event) | {"payload": json.loads(event.payload)}
+    return json.dumps(record, default=_text, sort_keys=True) + "\n"
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, default=_text, indent=2, sort_keys=True, allow_nan=False) + "\n"
+
+
+def _text(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)

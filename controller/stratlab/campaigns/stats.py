@@ -1,0 +1,52 @@
+"""Computes a campaign's statistics from what is stored."""
+
+from collections import Counter
+from datetime import datetime
+
+from stratlab.campaigns.history import outline
+from stratlab.campaigns.stop_rules import iterations_since_improvement, score_volatility
+from stratlab.domain.ports import Repository
+from stratlab.domain.stats import CampaignStats
+
+
+def campaign_stats(repository: Repository, campaign_id: str) -> CampaignStats:
+    """Return durations, retries, scores and gate counts of a campaign.
+
+    Raises:
+        NotFoundError: No campaign has that id.
+    """
+    campaign = repository.get_campaign(campaign_id)
+    iterations = [i for i in repository.list_iterations(campaign_id) if i.ended_at is not None]
+    scores = [outline(iteration).score for iteration in iterations]
+    results = [result for iteration in iterations for result in iteration.results]
+    gates = [gate for i in iterations if i.evaluation for gate in i.evaluation.gates]
+    return CampaignStats(
+        state_seconds=_state_seconds(repository, campaign_id, campaign.updated_at),
+        trials=len(results),
+        retries=sum(result.attempt - 1 for result in results),
+        cost_usd=0.0,
+        tokens=0,
+        best_score_trajectory=_trajectory(scores),
+        gate_passes=Counter(gate.gate for gate in gates if gate.passed),
+        gate_failures=Counter(gate.gate for gate in gates if not gate.passed),
+        score_volatility=score_volatility(scores),
+        iterations_since_improvement=iterations_since_improvement(scores),
+        outcomes=Counter(result.outcome.value for result in results),
+    )
+
+
+def _trajectory(scores: list[float | None]) -> tuple[float, ...]:
+    best, trajectory = 0.0, []
+    for score in scores:
+        best = max(best, score or 0.0)
+        trajectory.append(best)
+    return tuple(trajectory)
+
+
+def _state_seconds(repository: Repository, campaign_id: str, until: datetime) -> dict[str, float]:
+    seconds: Counter[str] = Counter()
+    transitions = repository.transitions(campaign_id)
+    ends = [transition.at for transition in transitions[1:]] + [until]
+    for transition, end in zip(transitions, ends, strict=False):
+        seconds[transition.to_state.value] += max((end - transition.at).total_seconds(), 0.0)
+    return dict(seconds)
