@@ -1,0 +1,125 @@
+"""The data sets below the home directory, as the rest of the controller sees them."""
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import final
+
+from stratlab.domain.errors import DataSetCorruptError, DataSetNotFoundError
+from stratlab.domain.market import DataSet, MarketSet, PricePanel, Tier, TierRange
+from stratlab.market_data.manifest import MANIFEST, hash_file, list_files, read_manifest
+
+FOLDER = "data"
+TIERS = "tiers"
+
+
+@final
+class Catalogue:
+    """Implements :class:`stratlab.domain.ports.MarketData` over ``<home>/data``."""
+
+    def __init__(self, home: Path) -> None:
+        self._folder = home / FOLDER
+
+    def list(self) -> Sequence[DataSet]:
+        """Return all data sets, sorted by name.
+
+        Raises:
+            DataSetCorruptError: A manifest is not what was written.
+        """
+        return [read_manifest(self._folder / name).data_set for name in self._names()]
+
+    def get(self, name: str) -> DataSet:
+        """Return one data set.
+
+        Raises:
+            DataSetNotFoundError: No data set has that name.
+            DataSetCorruptError: Its manifest is not what was written.
+        """
+        return read_manifest(self._directory(name)).data_set
+
+    def prices(self, market: MarketSet, tier: Tier) -> PricePanel:
+        """Return raw prices of ``market`` from the warm-up to the end of ``tier``.
+
+        Raises:
+            DataSetNotFoundError: No such data set, symbol, timeframe or tier.
+        """
+        from stratlab.market_data.panel import load_panel  # noqa: PLC0415 - keeps start-up fast
+
+        data_set = self.get(market.data_set)
+        for symbol in market.symbols:
+            if symbol not in data_set.symbols:
+                raise _not_found("symbol", symbol, data_set.symbols, data_set.name)
+        if market.timeframe != data_set.timeframe:
+            raise _not_found("timeframe", market.timeframe, [data_set.timeframe], data_set.name)
+        last = _tier_range(data_set, tier).end
+        directory = self._directory(data_set.name)
+        return load_panel(directory, data_set.digest, market.symbols, last)
+
+    def mount(self, name: str, tier: Tier) -> Path:
+        """Return the directory that a container serving ``tier`` gets read-only.
+
+        Raises:
+            DataSetNotFoundError: No such data set or tier.
+        """
+        _tier_range(self.get(name), tier)
+        return self._directory(name) / TIERS / tier.value
+
+    def verify(self, name: str) -> None:
+        """Compare every byte with the manifest.
+
+        Raises:
+            DataSetNotFoundError: No data set has that name.
+            DataSetCorruptError: A file is missing, added or changed; names it.
+        """
+        directory = self._directory(name)
+        expected = read_manifest(directory).files
+        found = set(list_files(directory))
+        for file in sorted(found | expected.keys()):
+            if file not in found:
+                raise _corrupt(directory, file, "is missing")
+            if file not in expected:
+                raise _corrupt(directory, file, "does not belong to it")
+            if (directory / file).is_symlink() or hash_file(directory / file) != expected[file]:
+                raise _corrupt(directory, file, "was changed")
+
+    def _directory(self, name: str) -> Path:
+        names = self._names()
+        # Compared with what exists, so that no name can lead out of the folder.
+        if name not in names:
+            raise _not_found("data set", name, names)
+        return self._folder / name
+
+    def _names(self) -> Sequence[str]:
+        # Builds in progress have no manifest where this looks, and their names start with a dot.
+        return sorted(
+            path.parent.name
+            for path in self._folder.glob(f"*/{MANIFEST}")
+            if not path.parent.name.startswith(".")
+        )
+
+
+def _tier_range(data_set: DataSet, tier: Tier) -> TierRange:
+    if tier not in data_set.tiers:
+        raise _not_found("tier", tier, [known.value for known in data_set.tiers], data_set.name)
+    return data_set.tiers[tier]
+
+
+def _not_found(
+    kind: str, name: str, known: Sequence[str], data_set: str = ""
+) -> DataSetNotFoundError:
+    owner = f"data set {data_set!r} has no {kind}" if data_set else f"there is no {kind}"
+    close = get_close_matches(name, known, n=1, cutoff=0.5)
+    guess = f"Did you mean {close[0]!r}? " if close else ""
+    listed = f"Known: {', '.join(known)}." if known else "Build one with `make data`."
+    return DataSetNotFoundError(
+        f"{owner} {name!r}", hint=guess + listed, data_set=data_set or name, missing=name
+    )
+
+
+def _corrupt(directory: Path, file: str, what: str) -> DataSetCorruptError:
+    return DataSetCorruptError(
+        f"data set {directory.name!r}: {file} {what}",
+        hint=f"Remove {directory} and build the data set again; do not trust results that used it.",
+        data_set=directory.name,
+        file=file,
+    )
