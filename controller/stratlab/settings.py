@@ -1,4 +1,4 @@
-"""Settings: file < environment ``STRATLAB_*`` < command line; the only reader of the environment."""
+"""Settings: file < environment < command line; the only reader of the environment."""
 
 import os
 from functools import lru_cache

@@ -79,9 +79,7 @@ class Backtester:
         data_set = await asyncio.to_thread(self._market_data.get, request.data_set)
         spec = _trial(request, data_set)
         # Unknown symbols are refused before a container is started.
-        prices = await asyncio.to_thread(
-            self._market_data.prices, spec.market, spec.window.tier
-        )
+        prices = await asyncio.to_thread(self._market_data.prices, spec.market, spec.window.tier)
         screening = ScreeningReport()
         if not request.skip_screening:
             screening = await asyncio.to_thread(self._screener.screen, request.source)
@@ -106,9 +104,7 @@ def _trial(request: BacktestRequest, data_set: DataSet) -> TrialSpec:
         trial_id=f"t{secrets.token_hex(8)}",
         index=0,
         purpose=TrialPurpose.ADHOC,
-        market=MarketSet(
-            request.data_set, request.symbols or data_set.symbols, data_set.timeframe
-        ),
+        market=MarketSet(request.data_set, request.symbols or data_set.symbols, data_set.timeframe),
         window=Window(_smallest_tier(data_set, start, end), start, end),
         parameters=request.parameters,
         capital=request.capital,

@@ -51,7 +51,9 @@ class RuleCritic:
 
 def best_so_far(history: Sequence[IterationSummary]) -> IterationSummary | None:
     """Return the best iteration: passed gates first, then train score, then the earlier one."""
-    scored = [summary for summary in history if summary.candidate and summary.train_score is not None]
+    scored = [
+        summary for summary in history if summary.candidate and summary.train_score is not None
+    ]
     return max(
         scored,
         key=lambda summary: (

@@ -48,7 +48,9 @@ def _failure(error: str, diagnosis: str, fix: str) -> Feedback:
 def _screening(report: ScreeningReport) -> Feedback:
     first = next(f for f in report.findings if f.severity is Severity.ERROR)
     place = f"line {first.line}: " if first.line else ""
-    return _failure(f"{first.rule}: {place}{first.message}", f"screening layer {first.layer}", first.hint)
+    return _failure(
+        f"{first.rule}: {place}{first.message}", f"screening layer {first.layer}", first.hint
+    )
 
 
 def _trial(result: TrialResult) -> Feedback:
@@ -59,7 +61,9 @@ def _trial(result: TrialResult) -> Feedback:
             f"trial {result.spec.index} on the {result.spec.window.tier} tier",
             _FIXES.get(result.outcome, "change the strategy"),
         )
-    place = f"line {failure.line}: {failure.text.strip()}" if failure.line else "outside its own code"
+    place = (
+        f"line {failure.line}: {failure.text.strip()}" if failure.line else "outside its own code"
+    )
     return _failure(f"{failure.type}: {failure.message}", place, "correct this line")
 
 
@@ -72,7 +76,9 @@ def _success(evaluation: Evaluation, train: Metrics) -> Feedback:
         f"drawdown {_percent(train.max_drawdown)}, {train.total_trades} trades"
     )
     if not failed:
-        return Feedback("success", f"{figures}; all gates passed", _analysis(evaluation, train), "look close by")
+        return Feedback(
+            "success", f"{figures}; all gates passed", _analysis(evaluation, train), "look close by"
+        )
     return Feedback(
         "success",
         f"{figures}; failed {', '.join(gate.gate for gate in failed)}",

@@ -8,9 +8,7 @@ from stratlab.domain.campaign import HallOfFameEntry, HallOfFameTier, Iteration
 CONTENDERS = 4
 
 
-def admit(
-    entries: Sequence[HallOfFameEntry], iteration: Iteration
-) -> tuple[HallOfFameEntry, ...]:
+def admit(entries: Sequence[HallOfFameEntry], iteration: Iteration) -> tuple[HallOfFameEntry, ...]:
     """Return the hall of fame after an iteration.
 
     A candidate is admitted when it passed every gate and has a score; the score ranks, it never

@@ -162,7 +162,7 @@ class CampaignManager:
         except StratlabError as error:
             _LOG.exception("campaign_failed", campaign=campaign.id)
             await self._settle(campaign.id, CampaignState.FAILED, error.reason)
-        except Exception:
+        except Exception:  # noqa: BLE001 (the boundary between campaigns)
             # A defect of ours in one campaign must not take the others down.
             _LOG.exception("campaign_failed", campaign=campaign.id)
             await self._settle(campaign.id, CampaignState.FAILED, StratlabError.reason)

@@ -46,7 +46,9 @@ def _verdict(campaign: Campaign) -> str:
         return "## Verdict\n\nNone: the campaign did not complete.\n"
     reasons = "".join(f"- {_plain(reason)}\n" for reason in verdict.reasons)
     missing = ", ".join(verdict.missing_checks)
-    checks = f"\nChecks that a promotion needs and that did not run: {missing}.\n" if missing else ""
+    checks = (
+        f"\nChecks that a promotion needs and that did not run: {missing}.\n" if missing else ""
+    )
     return f"## Verdict: {verdict.kind}\n\n{reasons}{checks}"
 
 
@@ -91,7 +93,8 @@ def _iterations(iterations: Sequence[Iteration]) -> str:
         return ""
     head = (
         "## Iterations\n\n| # | strategy | operator | level | gates | score | "
-        "train Sharpe | validation Sharpe | what it taught |\n|--:|---|---|--:|---|--:|--:|--:|---|\n"
+        "train Sharpe | validation Sharpe | what it taught |\n"
+        "|--:|---|---|--:|---|--:|--:|--:|---|\n"
     )
     return head + "".join(_iteration_row(iteration) for iteration in iterations)
 

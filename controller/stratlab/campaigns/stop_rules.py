@@ -189,4 +189,3 @@ def first_stop(rules: StopRules, progress: Progress) -> StopReason | None:
         if reason is not None:
             return reason
     return None
-

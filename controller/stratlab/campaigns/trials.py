@@ -200,4 +200,3 @@ class TrialDesk:
             return replace(result, fills=(), equity=(), benchmark_equity=())
 
         return await uninterrupted(settle)
-

@@ -46,7 +46,9 @@ class StratlabError(Exception):
     """
 
     reason: ClassVar[str] = "INTERNAL"
-    default_hint: ClassVar[str] = "Run `stratlab doctor` and include its output when you report this."
+    default_hint: ClassVar[str] = (
+        "Run `stratlab doctor` and include its output when you report this."
+    )
 
     def __init__(self, message: str, *, hint: str | None = None, **data: object) -> None:
         super().__init__(message)

@@ -103,7 +103,7 @@ def verify_chain(events: Iterable[Event]) -> int:
     """
     previous_hash = GENESIS_HASH
     count = 0
-    for count, event in enumerate(events, start=1):  # noqa: B007 (the length is the result)
+    for count, event in enumerate(events, start=1):
         expected = event_hash(
             event.campaign_id, event.number, event.at, event.kind, event.payload, previous_hash
         )

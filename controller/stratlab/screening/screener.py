@@ -5,9 +5,8 @@ import subprocess
 import sys
 from typing import final
 
-from stratlab_runner import contract
-
 from stratlab.domain.strategy import Finding, ScreeningReport, Severity
+from stratlab_runner import contract
 
 TIMEOUT_SECONDS = 15.0
 
@@ -22,7 +21,7 @@ class SubprocessScreener:
         # What is far too large is not even handed over; the static layer explains it.
         content = content[: contract.MAX_SOURCE_BYTES + 1]
         try:
-            done = subprocess.run(  # noqa: S603 (our own module, the source travels on stdin)
+            done = subprocess.run(
                 [sys.executable, "-P", "-m", "stratlab.screening.worker"],
                 input=content,
                 capture_output=True,

@@ -3,9 +3,8 @@
 import ast
 from collections.abc import Iterator
 
-from stratlab_runner import contract
-
 from stratlab.domain.strategy import Finding, Severity
+from stratlab_runner import contract
 
 LAYER = "security"
 

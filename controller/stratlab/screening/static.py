@@ -2,9 +2,8 @@
 
 import ast
 
-from stratlab_runner import contract
-
 from stratlab.domain.strategy import Finding, Severity
+from stratlab_runner import contract
 
 LAYER = "static"
 MAX_NESTING = 40
@@ -53,15 +52,15 @@ def check_tree(tree: ast.Module) -> list[Finding]:
             )
         )
     functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
-    for name in contract.REQUIRED_FUNCTIONS:
-        if name not in functions:
-            findings.append(
-                _error(
-                    "entry_point",
-                    f"there is no function {name}",
-                    f"Define {name} at the top level, as zipline expects it.",
-                )
-            )
+    findings.extend(
+        _error(
+            "entry_point",
+            f"there is no function {name}",
+            f"Define {name} at the top level, as zipline expects it.",
+        )
+        for name in contract.REQUIRED_FUNCTIONS
+        if name not in functions
+    )
     return findings
 
 
