@@ -19,17 +19,16 @@ from stratlab.campaigns.patches import contract_patch
 from stratlab.campaigns.reports import Reports
 from stratlab.campaigns.result_hash import result_hash
 from stratlab.campaigns.stop_rules import Progress, StopReason, first_stop
+from stratlab.campaigns.transitions import record_transition
 from stratlab.campaigns.trials import Listener, TrialDesk
 from stratlab.campaigns.uninterrupted import uninterrupted
 from stratlab.domain.campaign import (
-    TRANSITIONS,
     Campaign,
     CampaignState,
     HallOfFameEntry,
     Iteration,
-    Transition,
 )
-from stratlab.domain.errors import InvalidInputError, UnavailableError, WrongStateError
+from stratlab.domain.errors import InvalidInputError, UnavailableError
 from stratlab.domain.events import EventKind
 from stratlab.domain.market import Tier
 from stratlab.domain.ports import (
@@ -40,7 +39,6 @@ from stratlab.domain.ports import (
     Generator,
     Repository,
     Screener,
-    Transaction,
 )
 from stratlab.domain.strategy import GeneratorKind
 from stratlab.domain.trial import Outcome, TrialProgress, TrialResult
@@ -375,33 +373,3 @@ class CampaignLoop:
         return GenerationRequest(
             self._campaign, iteration, tuple(self._history.summaries), critique
         )
-
-
-def record_transition(transaction: Transaction, before: Campaign, after: Campaign) -> Campaign:
-    """Write a campaign's change of state with its transition and event.
-
-    Raises:
-        WrongStateError: The state machine has no such transition.
-    """
-    if after.state not in TRANSITIONS[before.state]:
-        raise WrongStateError(
-            f"campaign {before.id} cannot go from {before.state} to {after.state}",
-            state=before.state,
-        )
-    transaction.append_transition(
-        Transition(
-            campaign_id=before.id,
-            number=before.revision + 1,
-            from_state=before.state,
-            to_state=after.state,
-            reason=after.state_reason,
-            at=after.updated_at,
-        )
-    )
-    transaction.append_event(
-        before.id,
-        after.updated_at,
-        EventKind.STATE_CHANGED,
-        {"from": before.state.value, "to": after.state.value, "reason": after.state_reason},
-    )
-    return transaction.save_campaign(after)

@@ -9,7 +9,8 @@ from typing import final
 
 import structlog
 
-from stratlab.campaigns.loop import CampaignLoop, Workshop, record_transition
+from stratlab.campaigns.loop import CampaignLoop, Workshop
+from stratlab.campaigns.transitions import record_transition
 from stratlab.campaigns.uninterrupted import uninterrupted
 from stratlab.domain.campaign import Campaign, CampaignSpec, CampaignState
 from stratlab.domain.errors import (
