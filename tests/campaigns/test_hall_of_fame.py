@@ -1,0 +1,60 @@
+"""Admission and ranking."""
+
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stratlab.campaigns.hall_of_fame import CONTENDERS, admit
+from stratlab.domain.campaign import Evaluation, HallOfFameEntry, HallOfFameTier, Iteration
+from stratlab.domain.gates import GateResult, Level
+from stratlab.domain.strategy import Candidate, GeneratorKind, Lineage
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def ended(number: int, score: float | None, *, passed: bool = True) -> Iteration:
+    lineage = Lineage(GeneratorKind.TEMPLATE, "template")
+    return Iteration(
+        campaign_id="c1",
+        number=number,
+        started_at=NOW,
+        ended_at=NOW,
+        candidate=Candidate(f"h{number}", "s", "", "", "", {}, lineage),
+        evaluation=Evaluation(
+            Level.VALID_METRICS,
+            gates=(GateResult("min_sharpe_ratio", passed, 1.0, 0.5),),
+            score=score,
+        ),
+    )
+
+
+def test_failed_gate_is_never_admitted_whatever_the_score() -> None:
+    assert admit((), ended(1, 0.99, passed=False)) == ()
+
+
+def test_undefined_score_is_never_admitted() -> None:
+    assert admit((), ended(1, None)) == ()
+
+
+def test_same_iteration_twice_counts_once() -> None:
+    once = admit((), ended(1, 0.5))
+    assert admit(once, ended(1, 0.5)) == once
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_one_champion_with_the_best_score_then_contenders_then_archive(scores: list[float]) -> None:
+    entries: tuple[HallOfFameEntry, ...] = ()
+    for number, score in enumerate(scores, start=1):
+        entries = admit(entries, ended(number, score))
+    tiers = [entry.tier for entry in entries]
+    assert [entry.score for entry in entries] == sorted(scores, reverse=True)
+    assert tiers.count(HallOfFameTier.CHAMPION) == 1
+    assert tiers[0] is HallOfFameTier.CHAMPION
+    assert tiers.count(HallOfFameTier.CONTENDER) == min(CONTENDERS, len(scores) - 1)
+    assert all(entry.provisional for entry in entries)
+
+
+def test_equal_scores_keep_the_earlier_champion() -> None:
+    entries = admit(admit((), ended(1, 0.5)), ended(2, 0.5))
+    assert entries[0].iteration == 1

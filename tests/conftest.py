@@ -1,0 +1,46 @@
+"""Shared by all tests: sizes, and what a test needs to be run at all."""
+
+import os
+import subprocess
+from functools import lru_cache
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+FULL_SIZE = os.environ.get("STRATLAB_TEST_SIZE") == "full"
+IMAGE = "stratlab-sandbox:0.1.0"
+
+# Timing of single examples varies with the machine; deadlines would test the machine.
+_COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("ci", max_examples=50, derandomize=True, **_COMMON)
+settings.register_profile("full", max_examples=1000, **_COMMON)
+settings.load_profile("full" if FULL_SIZE else "ci")
+
+
+@lru_cache(maxsize=1)
+def _missing_for_docker() -> str:
+    try:
+        found = subprocess.run(
+            ["docker", "image", "inspect", IMAGE], capture_output=True, timeout=20, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"no Docker client or engine: {error}"
+    return "" if found.returncode == 0 else f"no image {IMAGE} (run `make image`)"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip Docker tests with the reason; in CI a missing engine is a failure."""
+    if item.get_closest_marker("docker") is None:
+        return
+    missing = _missing_for_docker()
+    if not missing:
+        return
+    if os.environ.get("CI"):
+        pytest.fail(missing)
+    pytest.skip(missing)
+
+
+@pytest.fixture(scope="session")
+def full_size() -> bool:
+    """Whether the suites run at the size of `make soak`."""
+    return FULL_SIZE

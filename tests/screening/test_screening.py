@@ -1,0 +1,86 @@
+"""The first screening layers, in the process that users get."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stratlab.domain.strategy import Severity
+from stratlab.screening import SubprocessScreener
+from stratlab.screening.worker import findings
+
+HONEST = """
+from zipline.api import order_target_percent, symbol, schedule_function, date_rules
+import numpy as np
+
+
+def initialize(context):
+    context.asset = symbol("AAPL")
+    schedule_function(rebalance, date_rules.month_start())
+
+
+def rebalance(context, data):
+    prices = data.history(context.asset, "close", 20, "1d")
+    weight = 1.0 if np.mean(prices) < prices.iloc[-1] else 0.0
+    order_target_percent(context.asset, weight)
+"""
+
+
+def strategy(line: str) -> str:
+    return f"def initialize(context):\n    pass\n\ndef handle_data(context, data):\n    {line}\n"
+
+
+def test_honest_strategy_has_no_findings() -> None:
+    assert SubprocessScreener().screen(HONEST).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("source", "layer", "rule"),
+    [
+        ("def initialize(context):\n  x = (", "static", "syntax"),
+        ("x = 1\n", "static", "entry_point"),
+        ("def initialize(context): pass\n" + "#" * 300_000, "static", "source_too_large"),
+        ("def initialize(context): pass\0\n", "static", "nul_byte"),
+        (strategy("x = " + "[" * 60 + "]" * 60), "static", "nesting"),
+        ("import socket\n" + HONEST, "security", "import_not_allowed"),
+        ("import os.path\n" + HONEST, "security", "import_not_allowed"),
+        ("from . import secret\n" + HONEST, "security", "import_not_allowed"),
+        (strategy("eval('1')"), "security", "forbidden_call"),
+        (strategy("open('/etc/passwd')"), "security", "forbidden_call"),
+        (strategy("__import__('os')"), "security", "forbidden_call"),
+        (strategy("().__class__.__bases__"), "security", "dunder_access"),
+        (strategy("getattr(data, 'a' + 'b')"), "security", "dynamic_attribute"),
+        (strategy("getattr(data, '__dict__')"), "security", "dunder_access"),
+        (strategy("data.data_portal"), "security", "forbidden_name"),
+        (strategy("get_algo_instance()"), "security", "forbidden_name"),
+    ],
+)
+def test_bad_source_is_rejected_by_the_right_rule(source: str, layer: str, rule: str) -> None:
+    report = SubprocessScreener().screen(source)
+    assert not report.passed
+    first = next(f for f in report.findings if f.severity is Severity.ERROR)
+    assert (first.layer, first.rule) == (layer, rule)
+    assert first.hint
+
+
+def test_own_costs_are_a_warning_that_passes() -> None:
+    report = SubprocessScreener().screen(strategy("set_slippage(None)"))
+    assert report.passed
+    assert [finding.rule for finding in report.findings] == ["own_costs"]
+
+
+def test_place_of_a_finding_is_exact() -> None:
+    (finding,) = findings(strategy("x = eval('1')"))
+    assert (finding.line, finding.column) == (5, 9)
+
+
+def test_recursion_bomb_is_a_finding_not_a_crash() -> None:
+    bomb = strategy("x = " + "-" * 100_000 + "1")
+    report = SubprocessScreener().screen(bomb)
+    assert not report.passed
+
+
+@settings(max_examples=10)
+@given(st.text(max_size=400))
+def test_any_text_gives_a_report(text: str) -> None:
+    report = SubprocessScreener().screen(text)
+    assert all(finding.message for finding in report.findings)
