@@ -11,7 +11,7 @@ import os
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, final
+from typing import final
 
 import bcolz
 import numpy as np
@@ -21,7 +21,7 @@ from sqlalchemy.pool import StaticPool
 from zipline.assets import AssetDBWriter
 from zipline.data.adjustments import SQLiteAdjustmentWriter
 from zipline.data.bcolz_daily_bars import BcolzDailyBarReader, BcolzDailyBarWriter
-from zipline.utils.calendar_utils import get_calendar
+from zipline.utils.calendar_utils import TradingCalendar, get_calendar
 
 from stratlab_runner.tier_data import ADJUSTMENTS, ASSETS, BARS, DESCRIPTION
 
@@ -73,7 +73,7 @@ def read_tables(folder: Path) -> Tables:
     )
 
 
-def check_sessions(prices: pd.DataFrame, calendar: Any) -> pd.DatetimeIndex:
+def check_sessions(prices: pd.DataFrame, calendar: TradingCalendar) -> pd.DatetimeIndex:
     """Return the calendar's sessions from the first to the last bar.
 
     Raises:
@@ -92,7 +92,11 @@ def check_sessions(prices: pd.DataFrame, calendar: Any) -> pd.DatetimeIndex:
 
 
 def build_tier(
-    folder: Path, tables: Tables, sids: dict[str, int], sessions: pd.DatetimeIndex, calendar: Any
+    folder: Path,
+    tables: Tables,
+    sids: dict[str, int],
+    sessions: pd.DatetimeIndex,
+    calendar: TradingCalendar,
 ) -> None:
     """Write bars, assets and adjustments of one tier.
 
@@ -121,20 +125,23 @@ def main(source: Path = INPUT, target: Path = OUTPUT) -> None:
         target: Directory that receives one directory for each tier.
 
     Raises:
-        ValueError: The tables do not fit the calendar or zipline's number formats.
+        ValueError: The tables do not fit the calendar or zipline's number formats, or the
+            calendar is not one of :data:`COUNTRIES`.
     """
     # Several threads would finish a column's blocks, and so write them, in any order.
     bcolz.set_nthreads(1)
     # Containers read the mounts under other user ids.
     os.umask(0o022)
     plan = json.loads((source / "plan.json").read_text(encoding="utf-8"))
+    if plan["calendar"] not in COUNTRIES:
+        raise ValueError(f"calendar {plan['calendar']!r} is not one of {sorted(COUNTRIES)}")
     calendar = get_calendar(plan["calendar"])
     tables = read_tables(source)
     sessions = check_sessions(tables.prices, calendar)
     sids = {symbol: sid for sid, symbol in enumerate(sorted(tables.prices["symbol"].unique()))}
     for tier, last in sorted(plan["tiers"].items()):
         folder = target / tier
-        folder.mkdir()
+        folder.mkdir(mode=0o755)
         inside = sessions[sessions <= pd.Timestamp(last)]
         build_tier(folder, tables.until(inside[-1]), sids, inside, calendar)
         description = {
@@ -233,8 +240,18 @@ def _write_adjustments(
 
 def _save(connection: sqlite3.Connection, path: Path) -> None:
     # Databases are made in memory: the sandbox's seccomp profile refuses the locks that SQLite
-    # takes on files.
+    # takes on files. SQLAlchemy creates a table's indexes in the order of a set, so they are
+    # created once more in the order of their names; VACUUM then lays out the pages afresh.
     connection.commit()
+    indexes = connection.execute(
+        "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql NOT NULL ORDER BY name"
+    ).fetchall()
+    for name, _ in indexes:
+        connection.execute(f'DROP INDEX "{name}"')
+    for _, statement in indexes:
+        connection.execute(statement)
+    connection.commit()
+    connection.execute("VACUUM")
     path.write_bytes(connection.serialize())
     connection.close()
 

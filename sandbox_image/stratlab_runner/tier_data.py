@@ -4,13 +4,16 @@ import json
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, final
+from typing import final
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from zipline.assets import AssetFinder
-    from zipline.data.adjustments import SQLiteAdjustmentReader
-    from zipline.data.bcolz_daily_bars import BcolzDailyBarReader
+import bcolz
+import pandas as pd
+import sqlalchemy as sa
+from sqlalchemy.pool import StaticPool
+from zipline.assets import AssetFinder
+from zipline.data.adjustments import SQLiteAdjustmentReader
+from zipline.data.bcolz_daily_bars import BcolzDailyBarReader
+from zipline.utils.calendar_utils import TradingCalendar, get_calendar
 
 BARS = "daily_equities.bcolz"
 ASSETS = "assets.sqlite"
@@ -42,12 +45,12 @@ class TierData:
     data_set: str
     tier: str
     digest: str
-    calendar: Any
-    first_session: "pd.Timestamp"
-    last_session: "pd.Timestamp"
-    asset_finder: "AssetFinder"
-    bar_reader: "BcolzDailyBarReader"
-    adjustment_reader: "SQLiteAdjustmentReader"
+    calendar: TradingCalendar
+    first_session: pd.Timestamp
+    last_session: pd.Timestamp
+    asset_finder: AssetFinder
+    bar_reader: BcolzDailyBarReader
+    adjustment_reader: SQLiteAdjustmentReader
 
 
 def open_tier(path: Path) -> TierData:
@@ -60,16 +63,6 @@ def open_tier(path: Path) -> TierData:
         OSError: A file is missing or not readable.
         ValueError: A file is not what the tier's format says.
     """
-    # Zipline takes a second to import; the supervisor, which never needs it, imports this module.
-    import bcolz
-    import pandas as pd
-    import sqlalchemy as sa
-    from sqlalchemy.pool import StaticPool
-    from zipline.assets import AssetFinder
-    from zipline.data.adjustments import SQLiteAdjustmentReader
-    from zipline.data.bcolz_daily_bars import BcolzDailyBarReader
-    from zipline.utils.calendar_utils import get_calendar
-
     # Blosc's worker threads would not survive a fork.
     bcolz.set_nthreads(1)
     description = json.loads((path / DESCRIPTION).read_text(encoding="utf-8"))

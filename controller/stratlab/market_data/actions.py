@@ -62,7 +62,7 @@ def recover_actions(
     growth = (adjusted_close[1:] / adjusted_close[:-1]) * (close[:-1] / close[1:])
     splits: list[tuple[date, float]] = []
     dividends: list[tuple[date, float]] = []
-    for index in (abs(growth - 1.0) > NOISE).nonzero()[0]:
+    for index in (abs(growth - 1.0) > NOISE).nonzero()[0].tolist():
         day = sessions[index + 1]
         step = float(growth[index])
         split, amount = _explain(step, float(close[index + 1]))

@@ -10,10 +10,9 @@ from pathlib import Path
 from stratlab.domain.errors import AlreadyExistsError
 from stratlab.domain.market import DataSet
 from stratlab.domain.ports import TrustedJobs
-from stratlab.market_data.catalogue import FOLDER, TIERS
 from stratlab.market_data.content import Content
+from stratlab.market_data.layout import DIVIDENDS, FOLDER, PRICES, SPLITS, TIERS
 from stratlab.market_data.manifest import read_manifest, write_manifest
-from stratlab.market_data.panel import DIVIDENDS, PRICES, SPLITS
 
 JOB = "stratlab_runner.build_tiers"
 

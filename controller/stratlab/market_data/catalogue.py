@@ -7,10 +7,8 @@ from typing import final
 
 from stratlab.domain.errors import DataSetCorruptError, DataSetNotFoundError
 from stratlab.domain.market import DataSet, MarketSet, PricePanel, Tier, TierRange
-from stratlab.market_data.manifest import MANIFEST, hash_file, list_files, read_manifest
-
-FOLDER = "data"
-TIERS = "tiers"
+from stratlab.market_data.layout import FOLDER, MANIFEST, TIERS
+from stratlab.market_data.manifest import hash_file, list_files, read_manifest
 
 
 @final
@@ -83,14 +81,14 @@ class Catalogue:
                 raise _corrupt(directory, file, "was changed")
 
     def _directory(self, name: str) -> Path:
-        names = self._names()
-        # Compared with what exists, so that no name can lead out of the folder.
-        if name not in names:
-            raise _not_found("data set", name, names)
+        # One plain folder name, so that none can lead out of the folder.
+        plain = name == Path(name).name and not name.startswith(".") and "\0" not in name
+        if not (plain and (self._folder / name).is_dir()):
+            raise _not_found("data set", name, self._names())
         return self._folder / name
 
     def _names(self) -> Sequence[str]:
-        # Builds in progress have no manifest where this looks, and their names start with a dot.
+        # Builds in progress start with a dot.
         return sorted(
             path.parent.name
             for path in self._folder.glob(f"*/{MANIFEST}")

@@ -1,6 +1,7 @@
 """The canonical content of a data set: validated tables, and the digest that names them."""
 
 import hashlib
+import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -127,6 +128,8 @@ def canonical(
 
 
 def _ordered(table: "pd.DataFrame", key: list[str], values: list[str]) -> "pd.DataFrame":
+    if table[key].isna().any(axis=None):
+        raise InvalidInputError(f"a row has no {' or no '.join(key)}")
     table = table[[*key, *values]].sort_values(key, ignore_index=True)
     _refuse(table, table.duplicated(key), key[1], "appears twice")
     return table
@@ -189,7 +192,7 @@ def _snap(tier: Tier, span: TierRange, sessions: Sequence[date]) -> TierRange:
 
 def _in_time_order(tiers: Mapping[Tier, TierRange]) -> Iterable[Tier]:
     order = [tier for tier in Tier if tier in tiers]
-    for earlier, later in zip(order, order[1:], strict=False):
+    for earlier, later in itertools.pairwise(order):
         if tiers[earlier].end >= tiers[later].start:
             raise InvalidInputError(
                 f"tier {later} starts before tier {earlier} has ended",

@@ -10,8 +10,8 @@ from typing import Any, final
 
 from stratlab.domain.errors import DataSetCorruptError
 from stratlab.domain.market import DataSet, Tier, TierRange
+from stratlab.market_data.layout import MANIFEST
 
-MANIFEST = "manifest.json"
 FORMAT = 1
 
 

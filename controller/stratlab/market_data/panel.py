@@ -1,21 +1,19 @@
-"""Reads the host's own prices of a market set from a data set's parquet files."""
+"""Reads the host's own prices of a market set from a data set's parquet files.
+
+Imported by the call that needs it: pandas takes half a second to load.
+"""
 
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from stratlab.domain.market import Dividend, PricePanel, Split
 from stratlab.market_data.content import PRICE_FIELDS, PRICE_UNITS
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-    from numpy.typing import NDArray
-
-PRICES = "prices.parquet"
-SPLITS = "splits.parquet"
-DIVIDENDS = "dividends.parquet"
+from stratlab.market_data.layout import DIVIDENDS, PRICES, SPLITS
 
 
 @lru_cache(maxsize=32)
@@ -31,22 +29,22 @@ def load_panel(directory: Path, digest: str, symbols: tuple[str, ...], last: dat
         symbols: Column order.
         last: Last session.
     """
-    # pandas takes half a second to load, and a server that only lists data sets never needs it.
-    import numpy as np  # noqa: PLC0415 - keeps start-up fast
-    import pandas as pd  # noqa: PLC0415 - keeps start-up fast
-
     del digest
     end = pd.Timestamp(last)
     prices = pd.read_parquet(directory / PRICES, filters=[("session", "<=", end)])
     sessions = pd.DatetimeIndex(prices["session"].unique()).sort_values()
+    row = sessions.get_indexer(pd.DatetimeIndex(prices["session"]))
+    column = pd.Index(symbols).get_indexer(pd.Index(prices["symbol"]))
+    wanted = column >= 0
     columns: dict[str, NDArray[np.float64]] = {}
     for name in (*PRICE_FIELDS, "volume"):
-        wide = prices.pivot_table(index="session", columns="symbol", values=name, sort=False)
-        columns[name] = wide.reindex(index=sessions, columns=list(symbols)).to_numpy("float64")
-    for name in PRICE_FIELDS:
-        # Multiplied, not divided: that is how zipline turns its stored thousandths into a double.
-        columns[name] = np.rint(columns[name] * PRICE_UNITS) * (1 / PRICE_UNITS)
-    columns["volume"] = np.nan_to_num(columns["volume"])
+        values = prices[name].to_numpy("float64")[wanted]
+        if name in PRICE_FIELDS:
+            # Multiplied, not divided: so zipline turns its stored thousandths into doubles.
+            values = np.rint(values * PRICE_UNITS) * (1 / PRICE_UNITS)
+        empty = np.nan if name in PRICE_FIELDS else 0.0
+        columns[name] = np.full((len(sessions), len(symbols)), empty)
+        columns[name][row[wanted], column[wanted]] = values
     bars = sessions.to_numpy().astype("datetime64[s]").astype("int64")
     for array in (bars, *columns.values()):
         array.flags.writeable = False
@@ -64,33 +62,36 @@ def load_panel(directory: Path, digest: str, symbols: tuple[str, ...], last: dat
     )
 
 
-def _splits(
-    directory: Path, symbols: tuple[str, ...], end: "pd.Timestamp"
-) -> tuple[Split, ...]:
-    import pandas as pd  # noqa: PLC0415 - keeps start-up fast
-
+def _splits(directory: Path, symbols: tuple[str, ...], end: pd.Timestamp) -> tuple[Split, ...]:
     table = pd.read_parquet(directory / SPLITS, filters=[("session", "<=", end)])
     table = table[table["symbol"].isin(symbols)].sort_values(["session", "symbol"])
     return tuple(
-        Split(_epoch(row.session), row.symbol, row.ratio) for row in table.itertuples(index=False)
+        Split(_epoch(session), symbol, ratio)
+        for session, symbol, ratio in zip(
+            table["session"], table["symbol"], table["ratio"], strict=True
+        )
     )
 
 
 def _dividends(
-    directory: Path, symbols: tuple[str, ...], end: "pd.Timestamp"
+    directory: Path, symbols: tuple[str, ...], end: pd.Timestamp
 ) -> tuple[Dividend, ...]:
-    import pandas as pd  # noqa: PLC0415 - keeps start-up fast
-
     table = pd.read_parquet(directory / DIVIDENDS, filters=[("ex_session", "<=", end)])
     table = table[table["symbol"].isin(symbols)].sort_values(["ex_session", "symbol"])
     return tuple(
-        Dividend(_epoch(row.ex_session), _epoch(row.pay_session), row.symbol, row.amount)
-        for row in table.itertuples(index=False)
+        Dividend(_epoch(ex_session), _epoch(pay_session), symbol, amount)
+        for ex_session, pay_session, symbol, amount in zip(
+            table["ex_session"],
+            table["pay_session"],
+            table["symbol"],
+            table["amount"],
+            strict=True,
+        )
     )
 
 
 def _auto_close(
-    symbols: tuple[str, ...], bars: "NDArray[np.int64]", volume: "NDArray[np.float64]"
+    symbols: tuple[str, ...], bars: NDArray[np.int64], volume: NDArray[np.float64]
 ) -> dict[str, int]:
     # The first session after a symbol's last bar; a symbol with a bar in the last one lives on.
     closes = {}
@@ -101,5 +102,5 @@ def _auto_close(
     return closes
 
 
-def _epoch(session: "pd.Timestamp") -> int:
+def _epoch(session: pd.Timestamp) -> int:
     return int(session.timestamp())

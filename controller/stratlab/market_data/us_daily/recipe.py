@@ -26,8 +26,8 @@ PROVENANCE = (
 
 CAVEATS = (
     "Survivorship: the four shares were chosen because they did well and lived on.",
-    "Splits and dividends are recovered from the adjusted close; pay dates are unknown, so a "
-    "dividend is paid on its ex date.",
+    "Splits and dividends are recovered from the adjusted close.",
+    "The source has no pay dates: a dividend is paid on its ex date.",
     "Prices are rounded to 0.001, the finest that zipline stores (616 of 11,958 rows change).",
     "GOOG (Google's class A share) starts on 2004-08-19; no symbol is ever delisted.",
 )
@@ -85,6 +85,4 @@ def build_us_daily(home: Path, jobs: TrustedJobs) -> DataSet:
         SandboxNotReadyError: The image is missing.
         EngineError: The job failed.
     """
-    return build_data_set(
-        home, NAME, load_us_daily(), jobs, provenance=PROVENANCE, caveats=CAVEATS
-    )
+    return build_data_set(home, NAME, load_us_daily(), jobs, provenance=PROVENANCE, caveats=CAVEATS)
