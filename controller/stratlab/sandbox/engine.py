@@ -1,0 +1,351 @@
+"""The Docker engine behind a thin typed wrapper; nothing else imports the Docker SDK.
+
+Every call blocks and belongs on a thread. Errors of the engine come out as stratlab's own.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from threading import Lock
+from typing import TYPE_CHECKING, Any, final
+
+from stratlab.domain.errors import (
+    EngineError,
+    EngineUnavailableError,
+    SandboxNotReadyError,
+    UnsafeConfigurationError,
+)
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+ContainerConfig = Mapping[str, Any]
+"""Body of the engine's `POST /containers/create`."""
+
+IMAGE_LABEL = "org.stratlab.inputs"
+"""Label that the build puts on the sandbox image: a hash of everything it was made from."""
+
+_TIMEOUT_SECONDS = 30
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """What the engine says about itself.
+
+    Attributes:
+        version: Of the engine.
+        kernel: Of the host.
+        cgroup_version: 1 or 2.
+        cgroup_driver: ``cgroupfs``, ``systemd`` or ``none``.
+        storage_driver: For images.
+        runtimes: Names that a container may ask for, sorted.
+        components: Name -> version of containerd, runc and the like.
+        security_options: For example ``name=seccomp,profile=default``.
+        root_directory: Where images and containers are kept.
+        cpus: Cores of the host.
+        memory_bytes: Memory of the host.
+    """
+
+    version: str
+    kernel: str
+    cgroup_version: int
+    cgroup_driver: str
+    storage_driver: str
+    runtimes: tuple[str, ...]
+    components: Mapping[str, str]
+    security_options: tuple[str, ...]
+    root_directory: str
+    cpus: int
+    memory_bytes: int
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ContainerState:
+    """How a container stands.
+
+    Attributes:
+        running: Whether its first process lives.
+        exit_code: Of that process, 128 + n after signal n; meaningless while running.
+        oom_killed: Whether the kernel killed one of its processes for memory.
+        error: The engine's reason when it could not be started.
+    """
+
+    running: bool
+    exit_code: int
+    oom_killed: bool
+    error: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ContainerSummary:
+    """One line of a container listing."""
+
+    name: str
+    running: bool
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@final
+class DockerEngine:
+    """One Docker engine on this host; usable from any thread.
+
+    Args:
+        address: ``unix:///path``; empty for what the Docker command line would use.
+
+    Raises:
+        UnsafeConfigurationError: The address is not a unix socket. Members reach the
+            controller through a directory of this host, and an engine behind TCP would take
+            root commands from whoever reaches the port.
+    """
+
+    def __init__(self, address: str = "") -> None:
+        if address and not address.startswith(("unix://", "http+unix://")):
+            raise UnsafeConfigurationError(
+                f"the engine address {address!r} is not a unix socket",
+                hint="Set sandbox.engine to unix:///path/of/docker.sock of this host.",
+            )
+        self._address = address
+        self._client: APIClient | None = None
+        self._lock = Lock()
+
+    def ping(self) -> None:
+        """Check that the engine answers.
+
+        Raises:
+            EngineUnavailableError: It does not.
+        """
+        with self._translated("ping"):
+            self._connect().ping()
+
+    def info(self) -> EngineInfo:
+        """Return versions and settings of the engine.
+
+        Raises:
+            EngineUnavailableError: No engine answers.
+            EngineError: The engine refused.
+        """
+        with self._translated("info"):
+            client = self._connect()
+            info = client.info()
+            version = client.version()
+        return EngineInfo(
+            version=str(info.get("ServerVersion", "")),
+            kernel=str(info.get("KernelVersion", "")),
+            cgroup_version=int(info.get("CgroupVersion", "1")),
+            cgroup_driver=str(info.get("CgroupDriver", "none")),
+            storage_driver=str(info.get("Driver", "")),
+            runtimes=tuple(sorted(info.get("Runtimes") or {})),
+            components={
+                str(part.get("Name", "")): str(part.get("Version", ""))
+                for part in version.get("Components") or ()
+            },
+            security_options=tuple(info.get("SecurityOptions") or ()),
+            root_directory=str(info.get("DockerRootDir", "")),
+            cpus=int(info.get("NCPU", 1)),
+            memory_bytes=int(info.get("MemTotal", 0)),
+        )
+
+    def resolve_image(self, tag: str) -> str:
+        """Return the id (``sha256:...``) of the image behind ``tag``.
+
+        Raises:
+            SandboxNotReadyError: There is no such image, or it is not one of ours.
+            EngineUnavailableError: No engine answers.
+            EngineError: The engine refused.
+        """
+        with self._translated("inspect image", tag):
+            image = self._connect().inspect_image(tag)  # type: ignore[no-untyped-call]  # no stub
+        labels = (image.get("Config") or {}).get("Labels") or {}
+        if not labels.get(IMAGE_LABEL):
+            raise SandboxNotReadyError(
+                f"the image {tag!r} was not built by stratlab",
+                hint="Run `make image`, or set sandbox.image to the tag that it builds.",
+                image=tag,
+            )
+        return str(image["Id"])
+
+    def create(self, name: str, config: ContainerConfig) -> None:
+        """Create a container, not started.
+
+        Raises:
+            SandboxNotReadyError: The image is gone.
+            EngineUnavailableError: No engine answers.
+            EngineError: The engine refused.
+        """
+        with self._translated("create container", name):
+            client = self._connect()
+            client.create_container_from_config(dict(config), name)  # type: ignore[no-untyped-call]  # no stub
+
+    def start(self, name: str) -> None:
+        """Start a created container.
+
+        Raises:
+            EngineUnavailableError: No engine answers.
+            EngineError: The engine refused.
+        """
+        with self._translated("start container", name):
+            self._connect().start(name)
+
+    def kill(self, name: str) -> None:
+        """Kill a container at once; no error when it does not run or exist.
+
+        Raises:
+            EngineUnavailableError: No engine answers.
+            EngineError: The engine refused.
+        """
+        with self._translated("kill container", name, gone_is_fine=True):
+            self._connect().kill(name)
+
+    def remove(self, name: str) -> None:
+        """Kill and remove a container; no error when it is gone or going.
+
+        Raises:
+            EngineUnavailableError: No engine answers.
+            EngineError: The engine refused.
+        """
+        with self._translated("remove container", name, gone_is_fine=True):
+            self._connect().remove_container(name, v=True, force=True)
+
+    def state(self, name: str) -> ContainerState | None:
+        """Return how a container stands, or None when it does not exist.
+
+        Raises:
+            EngineUnavailableError: No engine answers.
+            EngineError: The engine refused.
+        """
+        found: Mapping[str, Any] | None = None
+        with self._translated("inspect container", name, gone_is_fine=True):
+            found = self._connect().inspect_container(name)
+        if found is None:
+            return None
+        state = found.get("State") or {}
+        return ContainerState(
+            running=bool(state.get("Running")),
+            exit_code=int(state.get("ExitCode") or 0),
+            oom_killed=bool(state.get("OOMKilled")),
+            error=str(state.get("Error") or ""),
+        )
+
+    def labelled(self, label: str, value: str) -> tuple[ContainerSummary, ...]:
+        """Return every container, running or not, that carries ``label=value``.
+
+        Raises:
+            EngineUnavailableError: No engine answers.
+            EngineError: The engine refused.
+        """
+        with self._translated("list containers"):
+            found = self._connect().containers(all=True, filters={"label": f"{label}={value}"})
+        return tuple(
+            ContainerSummary(
+                name=str(item["Names"][0]).lstrip("/"),
+                running=item.get("State") == "running",
+                labels=dict(item.get("Labels") or {}),
+            )
+            for item in found
+            if item.get("Names")
+        )
+
+    def run_to_end(
+        self, name: str, config: ContainerConfig, timeout_seconds: int
+    ) -> tuple[int | None, str]:
+        """Run a container until it ends and remove it in any case.
+
+        Returns:
+            The exit code, None when the time was up, and the last lines it printed.
+
+        Raises:
+            SandboxNotReadyError: The image is gone.
+            EngineUnavailableError: No engine answers.
+            EngineError: The engine refused.
+        """
+        try:
+            self.create(name, config)
+            self.start(name)
+            code = self._wait(name, timeout_seconds)
+            if code is None:
+                self.kill(name)
+            with self._translated("read log", name):
+                tail = self._connect().logs(name, tail=30)
+            return code, bytes(tail).decode("utf-8", "backslashreplace")
+        finally:
+            self.remove(name)
+
+    def close(self) -> None:
+        """Release the connections."""
+        with self._lock:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def _wait(self, name: str, timeout_seconds: int) -> int | None:
+        # The SDK's own timeout error differs between transports, so any of them counts.
+        from requests.exceptions import (  # noqa: PLC0415 - keeps start-up fast
+            ConnectionError as ConnectionFailedError,
+        )
+        from requests.exceptions import Timeout  # noqa: PLC0415 - keeps start-up fast
+
+        with self._translated("wait for container", name):
+            try:
+                return int(self._connect().wait(name, timeout=timeout_seconds)["StatusCode"])
+            except (Timeout, ConnectionFailedError):
+                state = self.state(name)
+                return None if state is None or state.running else state.exit_code
+
+    def _connect(self) -> "APIClient":
+        with self._lock:
+            if self._client is None:
+                from docker import APIClient  # noqa: PLC0415 - keeps start-up fast
+                from docker.utils import kwargs_from_env  # noqa: PLC0415 - the same
+
+                options = {"base_url": self._address} if self._address else kwargs_from_env()
+                base_url = options.get("base_url", "")
+                if base_url and not base_url.startswith(("unix://", "http+unix://")):
+                    raise UnsafeConfigurationError(
+                        f"DOCKER_HOST points to {base_url!r}, which is not on this host",
+                        hint="Unset DOCKER_HOST, or set sandbox.engine to a unix socket.",
+                    )
+                self._client = APIClient(**options, version="auto", timeout=_TIMEOUT_SECONDS)
+            return self._client
+
+    @contextmanager
+    def _translated(
+        self, action: str, name: str = "", *, gone_is_fine: bool = False
+    ) -> Iterator[None]:
+        from docker.errors import (  # noqa: PLC0415 - keeps start-up fast
+            APIError,
+            DockerException,
+            ImageNotFound,
+        )
+        from requests.exceptions import RequestException  # noqa: PLC0415 - the same
+
+        what = f"{action} {name}".strip()
+        try:
+            yield
+        except ImageNotFound as error:
+            raise SandboxNotReadyError(
+                f"the sandbox image is missing: {_explain(error)}", image=name
+            ) from error
+        except APIError as error:
+            status = error.response.status_code if error.response is not None else None
+            if gone_is_fine and status in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}:
+                return
+            raise EngineError(
+                f"the Docker engine refused to {what}: {_explain(error)}", status=status
+            ) from error
+        except (RequestException, DockerException, OSError) as error:
+            raise EngineUnavailableError(
+                f"the Docker engine did not answer ({what}): {type(error).__name__}"
+            ) from error
+
+
+def _explain(error: Exception) -> str:
+    # The engine answers errors with {"message": ...}; the SDK keeps it in `explanation`.
+    text = str(getattr(error, "explanation", None) or error)
+    with suppress(ValueError, AttributeError):
+        text = str(json.loads(text).get("message", text))
+    return text.strip()[:500]

@@ -1,0 +1,281 @@
+"""The state machine that every frame of a container must pass: pure, and trusting nothing."""
+
+import hmac
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final, final
+
+from google.protobuf.message import DecodeError
+
+from stratlab.domain.trial import Limits, Outcome, StrategyFailure, TrialSpec, Usage
+from stratlab.sandbox.entries import (
+    MAX_ENTRIES_PER_FRAME,
+    MAX_ENTRIES_PER_TRIAL,
+    FrameViolationError,
+    TrialRecord,
+    check_money,
+    require,
+)
+from stratlab.sandbox.text import clean_text
+from stratlab_proto.runner.v1 import runner_service_pb2 as pb
+
+MAX_FRAME_BYTES: Final = 4 << 20
+MAX_FRAMES_PER_TRIAL: Final = 50_000
+FRAMES_PER_SECOND: Final = 1_000.0
+FRAME_BURST: Final = 5_000.0
+OUTPUT_TAIL_BYTES: Final = 8_192
+"""What the runner is asked to pass on of what a strategy prints."""
+
+_MAX_SECONDS: Final = 1e7
+_MAX_RSS: Final = 1 << 50
+_MIB: Final = 1 << 20
+
+_OUTCOMES: Final = {
+    pb.TrialFailed.CAUSE_EXCEPTION: Outcome.STRATEGY_ERROR,
+    pb.TrialFailed.CAUSE_CPU: Outcome.TIMEOUT_CPU,
+    pb.TrialFailed.CAUSE_SIGNAL: Outcome.SIGNAL,
+    pb.TrialFailed.CAUSE_MEMORY: Outcome.OUT_OF_MEMORY,
+    pb.TrialFailed.CAUSE_PIDS: Outcome.PIDS,
+    pb.TrialFailed.CAUSE_PROTOCOL: Outcome.PROTOCOL_VIOLATION,
+    pb.TrialFailed.CAUSE_RUNNER: Outcome.INFRASTRUCTURE,
+    pb.TrialFailed.CAUSE_OUTPUT: Outcome.OUTPUT_LIMIT,
+}
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class HelloSeen:
+    """The container said hello and waits for the nonce."""
+
+    runner_version: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ReadySeen:
+    """The container is warm."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class StartedSeen:
+    """The trial began: from here on its end is charged to the strategy."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ProgressSeen:
+    """A sign of life: fraction in [0, 1], bar in UTC epoch seconds, equity."""
+
+    fraction: float
+    bar: int
+    equity: float
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class EndSeen:
+    """The trial ended by itself.
+
+    Attributes:
+        outcome: As the runner sees it.
+        reason: One sentence, "" when it succeeded.
+        failure: Set for STRATEGY_ERROR.
+        usage: CPU time and memory as the runner measured them.
+    """
+
+    outcome: Outcome
+    reason: str
+    failure: StrategyFailure | None
+    usage: Usage
+
+
+FrameEvent = HelloSeen | ReadySeen | StartedSeen | ProgressSeen | EndSeen
+
+
+class _State(Enum):
+    CONNECTED = auto()
+    GREETED = auto()
+    IDLE = auto()
+    REQUESTED = auto()
+    STARTED = auto()
+
+
+_HANDSHAKE: Final = {
+    "hello": (_State.CONNECTED, _State.GREETED),
+    "ready": (_State.GREETED, _State.IDLE),
+}
+
+
+@final
+class FrameValidator:
+    """Checks the frames of one container from its first to its last.
+
+    Args:
+        nonce: What every frame after hello must repeat.
+        monotonic: Clock of the rate limit, seconds.
+    """
+
+    def __init__(self, nonce: bytes, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._nonce = nonce
+        self._monotonic = monotonic
+        self._state = _State.CONNECTED
+        self._sequence = 0
+        self._trial_id = ""
+        self._ended: set[str] = set()
+        self._frames = 0
+        self._bytes = 0
+        self._max_bytes = MAX_FRAME_BYTES
+        self._tokens = FRAME_BURST
+        self._refilled = monotonic()
+        self.record = TrialRecord(frozenset(), 0, 0)
+
+    @property
+    def started(self) -> bool:
+        """Whether the requested trial has begun and not ended."""
+        return self._state is _State.STARTED
+
+    def begin(self, trial: TrialSpec, limits: Limits) -> None:
+        """Expect the frames of ``trial``, which is about to be requested.
+
+        Raises:
+            RuntimeError: The container is not idle (a mistake of the caller).
+        """
+        if self._state is not _State.IDLE:
+            raise RuntimeError(f"a trial cannot begin in state {self._state.name}")
+        self._state = _State.REQUESTED
+        self._trial_id = trial.trial_id
+        self._frames = 0
+        self._bytes = 0
+        self._max_bytes = limits.output_mib * _MIB
+        self.record = TrialRecord.of(trial)
+
+    def feed(self, data: bytes) -> FrameEvent | None:
+        """Check one frame, record what it holds and return what the caller must act on.
+
+        Raises:
+            FrameViolationError: The frame is not allowed; the container must be killed.
+        """
+        self._count(len(data))
+        try:
+            request = pb.AttachRequest.FromString(data)
+        except DecodeError:
+            raise FrameViolationError("a frame cannot be decoded") from None
+        kind = request.WhichOneof("frame")
+        if kind is None:
+            raise FrameViolationError("a frame is empty or unknown")
+        require(request.sequence == self._sequence, "a frame is out of sequence")
+        self._sequence += 1
+        nonce = b"" if kind == "hello" else self._nonce
+        require(hmac.compare_digest(request.nonce, nonce), "a frame has a wrong nonce")
+        if kind in _HANDSHAKE:
+            return self._handshake(kind, request)
+        return self._trial_frame(kind, request)
+
+    def _count(self, size: int) -> None:
+        require(size <= MAX_FRAME_BYTES, "a frame is too large")
+        now = self._monotonic()
+        elapsed = max(0.0, now - self._refilled)
+        self._tokens = min(FRAME_BURST, self._tokens + elapsed * FRAMES_PER_SECOND)
+        self._refilled = now
+        self._tokens -= 1
+        self._frames += 1
+        self._bytes += size
+        if self._tokens < 0 or self._frames > MAX_FRAMES_PER_TRIAL:
+            raise FrameViolationError("too many frames", outcome=Outcome.OUTPUT_LIMIT)
+        if self._bytes > self._max_bytes:
+            raise FrameViolationError(
+                f"more than {self._max_bytes // _MIB} MiB of frames", outcome=Outcome.OUTPUT_LIMIT
+            )
+
+    def _handshake(self, kind: str, request: pb.AttachRequest) -> FrameEvent:
+        expected, following = _HANDSHAKE[kind]
+        require(self._state is expected, f"a second or misplaced {kind}")
+        self._state = following
+        if kind == "hello":
+            return HelloSeen(clean_text(request.hello.runner_version, 64))
+        return ReadySeen()
+
+    def _trial_frame(self, kind: str, request: pb.AttachRequest) -> FrameEvent | None:
+        frame = getattr(request, kind)
+        if frame.trial_id in self._ended:
+            raise FrameViolationError("a frame after the trial's end", trial_id=frame.trial_id)
+        if kind == "started":
+            require(self._state is _State.REQUESTED, "a second or misplaced start")
+        elif kind == "failed":
+            require(self._state in {_State.REQUESTED, _State.STARTED}, "a failure without a trial")
+        else:
+            require(self._state is _State.STARTED, "a frame outside a trial")
+        require(frame.trial_id == self._trial_id, "a frame about another trial")
+        match kind:
+            case "started":
+                self._state = _State.STARTED
+                return StartedSeen()
+            case "progress":
+                return self._progress(frame)
+            case "finished":
+                self._end()
+                return EndSeen(Outcome.SUCCEEDED, "", None, _usage(frame.usage))
+            case "failed":
+                self._end()
+                return _failed(frame)
+            case "output":
+                self.record.output_tail = clean_text(frame.tail, OUTPUT_TAIL_BYTES, keep="tail")
+            case _:
+                self._collect(request)
+        return None
+
+    def _collect(self, request: pb.AttachRequest) -> None:
+        size = len(request.log.entries) + len(request.fills.fills) + len(request.equity.bars)
+        require(size <= MAX_ENTRIES_PER_FRAME, "a frame has too many entries")
+        if self.record.entries + size > MAX_ENTRIES_PER_TRIAL:
+            raise FrameViolationError(
+                f"more than {MAX_ENTRIES_PER_TRIAL} orders, fills and equity points",
+                outcome=Outcome.OUTPUT_LIMIT,
+            )
+        self.record.add_log(request.log.entries)
+        self.record.add_fills(request.fills.fills)
+        self.record.add_equity(request.equity)
+
+    def _progress(self, frame: pb.TrialProgress) -> ProgressSeen:
+        require(0 <= frame.fraction <= 1, "a progress fraction is not in [0, 1]")
+        self.record.check_bar(frame.bar)
+        check_money(frame.equity)
+        return ProgressSeen(frame.fraction, frame.bar, frame.equity)
+
+    def _end(self) -> None:
+        self._ended.add(self._trial_id)
+        self._state = _State.IDLE
+
+
+def _failed(frame: pb.TrialFailed) -> EndSeen:
+    outcome = _OUTCOMES.get(frame.cause)
+    if outcome is None:
+        raise FrameViolationError("a failure has no cause")
+    name = clean_text(frame.type, 200)
+    message = clean_text(frame.message, 2_000)
+    failure = None
+    if outcome is Outcome.STRATEGY_ERROR:
+        failure = StrategyFailure(
+            type=name,
+            message=message,
+            line=frame.line if frame.line < 1 << 24 else 0,
+            text=clean_text(frame.text, 500),
+            traceback=clean_text(frame.traceback, 8_000),
+        )
+    reason = ": ".join(part for part in (name, message) if part)
+    return EndSeen(outcome, reason or outcome.value, failure, _usage(frame.usage))
+
+
+def _usage(usage: pb.Usage) -> Usage:
+    for seconds in (usage.wall_seconds, usage.cpu_seconds):
+        require(math.isfinite(seconds) and 0 <= seconds <= _MAX_SECONDS, "a usage is no number")
+    require(usage.max_rss_bytes <= _MAX_RSS, "a usage is absurd")
+    return Usage(
+        wall_seconds=usage.wall_seconds,
+        cpu_seconds=usage.cpu_seconds,
+        max_rss_bytes=usage.max_rss_bytes,
+    )

@@ -1,0 +1,176 @@
+"""One member's end of the wire: a gRPC server on a unix socket of its own, for one call."""
+
+import asyncio
+import os
+import struct
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, final
+
+import grpc
+import grpc.aio
+
+from stratlab.domain.errors import EngineError, UnsafeConfigurationError
+from stratlab.sandbox.frames import MAX_FRAME_BYTES
+from stratlab_proto.runner.v1 import runner_service_pb2 as pb
+
+SOCKET_NAME: Final = "link.sock"
+MAX_SOCKET_PATH: Final = 107
+"""Bytes of a unix socket's path; the kernel's sun_path holds one more for the end."""
+
+_SERVICE: Final = "stratlab.runner.v1.RunnerService"
+_OPTIONS: Final = (
+    ("grpc.max_receive_message_length", MAX_FRAME_BYTES),
+    ("grpc.max_send_message_length", MAX_FRAME_BYTES),
+    ("grpc.max_concurrent_streams", 1),
+    ("grpc.so_reuseport", 0),
+    ("grpc.http2.min_ping_interval_without_data_ms", 60_000),
+    ("grpc.http2.max_ping_strikes", 1),
+)
+_DRAIN_SECONDS: Final = 10**6
+_READ_WRITE: Final = 6
+_NOBODY: Final = 0xFFFF_FFFF
+_USER_OWNER, _USER, _GROUP_OWNER, _MASK, _OTHER = 0x01, 0x02, 0x04, 0x10, 0x20
+
+
+@final
+class LinkClosedError(Exception):
+    """The container ended the call or went away."""
+
+
+@final
+class Link:
+    """Serves ``RunnerService.Attach`` once to one user id.
+
+    Frames come out as bytes: whoever reads them counts and checks them first.
+
+    Args:
+        directory: Of this member alone; must not exist yet.
+        uid: User id that may connect.
+
+    Raises:
+        UnsafeConfigurationError: The path is too long for a unix socket.
+    """
+
+    def __init__(self, directory: Path, uid: int) -> None:
+        self.directory = directory
+        self._path = directory / SOCKET_NAME
+        if len(os.fsencode(self._path)) > MAX_SOCKET_PATH:
+            raise UnsafeConfigurationError(
+                f"the socket path {str(self._path)!r} is longer than {MAX_SOCKET_PATH} bytes",
+                hint="Set TMPDIR to a short directory, for example /tmp.",
+            )
+        self._uid = uid
+        self._server: grpc.aio.Server | None = None
+        self._stopping: asyncio.Task[None] | None = None
+        self._call: grpc.aio.ServicerContext[bytes, bytes] | None = None
+        self._attached = asyncio.Event()
+        self._closed = asyncio.Event()
+
+    async def open(self) -> None:
+        """Listen.
+
+        Raises:
+            UnsafeConfigurationError: The socket cannot be closed to other users.
+            EngineError: The socket cannot be made.
+        """
+        handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_stream_rpc_method_handler(
+            self._attach
+        )
+        server = grpc.aio.server(options=_OPTIONS)
+        server.add_generic_rpc_handlers(
+            (grpc.method_handlers_generic_handler(_SERVICE, {"Attach": handler}),)
+        )
+        try:
+            # Nobody can pass the directory while the socket still has the umask's mode.
+            self.directory.mkdir(mode=0o700)
+            server.add_insecure_port(f"unix:{self._path}")
+            self._server = server
+            await server.start()
+            _allow_only(self._path, self._uid)
+            self.directory.chmod(0o711)
+        except (OSError, RuntimeError) as error:
+            raise EngineError(f"the socket of a member cannot be made: {error}") from error
+
+    async def attached(self) -> None:
+        """Wait for the first call; afterwards nobody else can connect."""
+        await self._attached.wait()
+
+    async def receive(self) -> bytes:
+        """Return the next frame.
+
+        Raises:
+            LinkClosedError: There will be none.
+        """
+        if self._call is None or self._closed.is_set():
+            raise LinkClosedError
+        try:
+            data = await self._call.read()
+        except (grpc.aio.BaseError, asyncio.InvalidStateError) as error:
+            raise LinkClosedError from error
+        if not isinstance(data, bytes):
+            raise LinkClosedError
+        return data
+
+    async def send(self, response: pb.AttachResponse) -> None:
+        """Send a frame.
+
+        Raises:
+            LinkClosedError: The container went away.
+        """
+        if self._call is None or self._closed.is_set():
+            raise LinkClosedError
+        try:
+            await self._call.write(response.SerializeToString())
+        except (grpc.aio.BaseError, asyncio.InvalidStateError) as error:
+            raise LinkClosedError from error
+
+    async def close(self) -> None:
+        """End the call and remove socket and directory; may be called twice."""
+        self._closed.set()
+        if self._stopping is not None:
+            self._stopping.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._stopping
+        if self._server is not None:
+            await self._server.stop(None)
+        with suppress(FileNotFoundError):
+            self._path.unlink()
+        with suppress(FileNotFoundError):
+            self.directory.rmdir()
+
+    async def _attach(self, _: object, context: "grpc.aio.ServicerContext[bytes, bytes]") -> None:
+        if self._call is not None:
+            await context.abort(grpc.StatusCode.PERMISSION_DENIED, "one call only")
+        self._call = context
+        # Without its path nobody reaches the listener any more; the graceful stop closes it
+        # and keeps the call that is open.
+        self._path.unlink()
+        assert self._server is not None
+        self._stopping = asyncio.create_task(self._server.stop(_DRAIN_SECONDS))
+        self._attached.set()
+        await self._closed.wait()
+
+
+def _allow_only(path: Path, uid: int) -> None:
+    # Connecting needs write permission on the socket. Root gives the socket away; anybody
+    # else may only add a user to its access list.
+    if os.geteuid() == 0:
+        os.chown(path, uid, uid)
+        path.chmod(0o600)
+        return
+    entries = (
+        (_USER_OWNER, _READ_WRITE, _NOBODY),
+        (_USER, _READ_WRITE, uid),
+        (_GROUP_OWNER, 0, _NOBODY),
+        (_MASK, _READ_WRITE, _NOBODY),
+        (_OTHER, 0, _NOBODY),
+    )
+    access_list = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *each) for each in entries)
+    try:
+        os.setxattr(path, "system.posix_acl_access", access_list)
+    except OSError as error:
+        raise UnsafeConfigurationError(
+            f"the socket {str(path)!r} cannot be closed to other users: {error.strerror}",
+            hint="Set TMPDIR to a directory on a file system with access lists (ext4, tmpfs).",
+        ) from error

@@ -1,0 +1,48 @@
+"""Our seccomp profile: where it is, that it denies by default, and its digest."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import final
+
+from stratlab.domain.errors import UnsafeConfigurationError
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class SeccompProfile:
+    """A seccomp profile and the sha256 (hex) of its bytes, which every trial records."""
+
+    text: str
+    digest: str
+
+
+def load_seccomp_profile() -> SeccompProfile:
+    """Read our profile, which is installed beside this module.
+
+    Raises:
+        UnsafeConfigurationError: It is missing, or does not deny by default.
+    """
+    try:
+        text = files("stratlab.sandbox").joinpath("seccomp.json").read_text("utf-8")
+    except OSError as error:
+        raise UnsafeConfigurationError(
+            "the seccomp profile is missing", hint="Install stratlab again."
+        ) from error
+    return parse_seccomp_profile(text)
+
+
+def parse_seccomp_profile(text: str) -> SeccompProfile:
+    """Check that ``text`` is a profile that denies what it does not name.
+
+    Raises:
+        UnsafeConfigurationError: It is no JSON, or allows by default.
+    """
+    try:
+        default = json.loads(text)["defaultAction"]
+    except (ValueError, TypeError, KeyError) as error:
+        raise UnsafeConfigurationError("the seccomp profile cannot be read") from error
+    if default != "SCMP_ACT_ERRNO":
+        raise UnsafeConfigurationError(f"the seccomp profile's default action is {default!r}")
+    return SeccompProfile(text, hashlib.sha256(text.encode()).hexdigest())
