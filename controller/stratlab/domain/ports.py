@@ -19,9 +19,19 @@ from stratlab.domain.campaign import (
 from stratlab.domain.events import Event, EventKind
 from stratlab.domain.market import DataSet, MarketSet, PricePanel, Tier
 from stratlab.domain.strategy import Candidate, Critique, ScreeningReport
-from stratlab.domain.trial import TrialBatch, TrialClaim, TrialProgress, TrialResult, TrialSpec
+from stratlab.domain.trial import (
+    Limits,
+    TrialBatch,
+    TrialClaim,
+    TrialProgress,
+    TrialResult,
+    TrialSpec,
+)
 
 ProgressListener = Callable[[TrialProgress], None]
+
+DEFAULT_LIMITS = Limits()
+"""What a campaign has that asks for nothing else."""
 
 
 class Clock(Protocol):
@@ -179,13 +189,20 @@ class Critic(Protocol):
 class Evaluator(Protocol):
     """Turns claims into results and results into a judgement; believes no container."""
 
-    def settle(self, spec: TrialSpec, claim: TrialClaim, prices: PricePanel) -> TrialResult:
+    def settle(
+        self,
+        spec: TrialSpec,
+        claim: TrialClaim,
+        prices: PricePanel,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> TrialResult:
         """Rebuild fills, equity and metrics of one trial from its order log.
 
         Args:
             spec: What was asked.
             claim: What the container says.
             prices: The host's prices up to the end of the trial's tier.
+            limits: Of the trial's batch; a success beyond them is FORGED.
         """
         ...
 

@@ -1,0 +1,135 @@
+"""Fills of the ``next_open`` cost model: at the next open, with brackets inside the bar."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import final
+
+from stratlab.domain.market import CostModel
+from stratlab.domain.trial import OrderKind
+from stratlab.evaluation.working_order import LEGS, Bar, Execution, WorkingOrder
+
+TICK = 0.01
+
+
+def round_to_tick(price: float) -> float:
+    """Return the nearest multiple of a cent, halves upwards."""
+    return math.floor(price / TICK + 0.5) * TICK
+
+
+@final
+@dataclass(slots=True)
+class NextOpenFills:
+    """Our default model, for the orders of one symbol.
+
+    A buy is described; a sell is the mirror image. ``s`` is the slippage as a fraction.
+
+    - Nothing fills beyond the volume limit: an order larger than that waits, whole.
+    - Market: at the open times (1 + s).
+    - Limit: at the open when it is at or below the limit, else at the limit when the low
+      touches it; no slippage.
+    - Stop: at the open times (1 + s) when it is at or above the stop, else at the stop times
+      (1 + s) when the high touches it.
+    - Stop limit: a plain limit order from the bar after the one that touched its stop.
+    - Bracket legs sleep until their entry has filled, then rest at its price minus and plus
+      their distance, rounded to a cent, from that very bar on. An open beyond a level fills at
+      the open; when both levels are touched inside a bar, the path goes first to the extreme
+      that is nearer to the open (the low in a tie). The stop leg has slippage, the take leg
+      has none. The leg that fills drops the other one.
+
+    Attributes:
+        slippage: As a fraction.
+        volume_limit: Largest fraction of a bar's volume that one order may take.
+        commission_per_share: Account currency.
+        entries: Number of each filled entry -> its fill price.
+    """
+
+    slippage: float
+    volume_limit: float
+    commission_per_share: float
+    entries: dict[int, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, costs: CostModel) -> "NextOpenFills":
+        """Return the model with the costs of a campaign."""
+        return cls(costs.slippage_bps / 1e4, costs.volume_limit, costs.commission_per_share)
+
+    def executions(self, book: Sequence[WorkingOrder], bar: Bar) -> Iterator[Execution]:
+        """Yield the executions of one bar, in the order of placing.
+
+        Args:
+            book: Open orders of one symbol, in the order of placing; sleeping legs included.
+            bar: A bar that trades.
+        """
+        capacity = self.volume_limit * bar.volume
+        resolved: set[int] = set()
+        for order in book:
+            if order.kind in LEGS:
+                parent = order.parent or 0
+                if parent not in self.entries or parent in resolved:
+                    continue
+                resolved.add(parent)
+                legs = [leg for leg in book if leg.kind in LEGS and leg.parent == parent]
+                execution = self._first_leg(legs, bar)
+            else:
+                execution = self._plain(order, bar)
+            if execution is None or abs(execution.amount) > capacity:
+                continue
+            if order.kind is OrderKind.MARKET:
+                self.entries[order.number] = execution.price
+            yield execution
+
+    def _plain(self, order: WorkingOrder, bar: Bar) -> Execution | None:
+        side = order.direction
+        # Seen from a buy: the far extreme raises a stop, the near one meets a limit.
+        far, near = (bar.high, bar.low) if side > 0 else (bar.low, bar.high)
+        price = None
+        if order.stop is not None:
+            if order.kind is OrderKind.STOP_LIMIT:
+                if side * (far - order.stop) >= 0:
+                    order.stop = None
+                return None
+            if side * (bar.open - order.stop) >= 0:
+                price = bar.open
+            elif side * (far - order.stop) >= 0:
+                price = order.stop
+        elif order.limit is not None:
+            if side * (bar.open - order.limit) <= 0:
+                return Execution(order, order.open_amount, bar.open)
+            if side * (near - order.limit) <= 0:
+                return Execution(order, order.open_amount, order.limit)
+        else:
+            price = bar.open
+        if price is None:
+            return None
+        return Execution(order, order.open_amount, price * (1 + side * self.slippage))
+
+    def _first_leg(self, legs: Sequence[WorkingOrder], bar: Bar) -> Execution | None:
+        stop = next((leg for leg in legs if leg.kind is OrderKind.BRACKET_STOP), None)
+        take = next((leg for leg in legs if leg.kind is OrderKind.BRACKET_TAKE), None)
+        for leg in legs:
+            self._wake(leg)
+        high_first = bar.high - bar.open < bar.open - bar.low
+        extremes = (bar.high, bar.low) if high_first else (bar.low, bar.high)
+        for price in (bar.open, *extremes):
+            if stop is not None and stop.stop is not None:
+                side = stop.direction
+                if side * (price - stop.stop) >= 0:
+                    reached = bar.open if price == bar.open else stop.stop
+                    return Execution(stop, stop.open_amount, reached * (1 + side * self.slippage))
+            if take is not None and take.limit is not None:
+                side = take.direction
+                if side * (price - take.limit) <= 0:
+                    reached = bar.open if price == bar.open else take.limit
+                    return Execution(take, take.open_amount, reached)
+        return None
+
+    def _wake(self, leg: WorkingOrder) -> None:
+        if leg.distance is None:
+            return
+        price, side = self.entries[leg.parent or 0], -leg.direction
+        if leg.kind is OrderKind.BRACKET_STOP:
+            leg.stop = round_to_tick(price - side * leg.distance)
+        else:
+            leg.limit = round_to_tick(price + side * leg.distance)
+        leg.distance = None

@@ -1,0 +1,68 @@
+"""Fills of the ``zipline`` cost model: at the close, in parts, triggered by closes."""
+
+from collections.abc import Iterator, Sequence
+from typing import final
+
+from stratlab.domain.trial import OrderKind
+from stratlab.evaluation.working_order import Bar, Execution, WorkingOrder
+
+SLIPPAGE_BPS = 5.0
+VOLUME_LIMIT = 0.1
+COMMISSION_PER_SHARE = 0.001
+
+
+@final
+class ZiplineFills:
+    """Zipline's defaults for equities, exactly as a plain ``run_algorithm`` has them.
+
+    Source: ``FixedBasisPointsSlippage`` and ``SlippageModel.simulate`` in
+    ``zipline.finance.slippage``, ``Order.check_triggers`` in ``zipline.finance.order``, of
+    zipline-reloaded 3.2.1.
+    """
+
+    commission_per_share = COMMISSION_PER_SHARE
+
+    def executions(self, book: Sequence[WorkingOrder], bar: Bar) -> Iterator[Execution]:
+        """Yield the executions of one bar, in the order of placing.
+
+        The caller adds each execution to its order before it takes the next one. All orders of
+        the symbol share a tenth of the bar's volume; when it is used up the rest of the book is
+        not even looked at, so no trigger is set.
+
+        Args:
+            book: Open orders of one symbol, in the order of placing.
+            bar: A bar that trades.
+        """
+        capacity = int(VOLUME_LIMIT * bar.volume)
+        for order in book:
+            _check_triggers(order, bar.close)
+            if not _triggered(order):
+                continue
+            shares = min(abs(order.open_amount), capacity)
+            if shares == 0:
+                return
+            capacity -= shares
+            price = bar.close + bar.close * (SLIPPAGE_BPS / 10000.0 * order.direction)
+            yield Execution(order, shares * order.direction, price)
+
+
+def _triggered(order: WorkingOrder) -> bool:
+    stopped = order.stop is None or order.stop_reached
+    return stopped and (order.limit is None or order.limit_reached)
+
+
+def _check_triggers(order: WorkingOrder, close: float) -> None:
+    if _triggered(order):
+        return
+    # A stop is passed in the order's direction, a limit against it.
+    side = order.direction
+    stopped = order.stop is not None and side * (close - order.stop) >= 0
+    if order.kind is OrderKind.STOP:
+        order.stop_reached = stopped
+        return
+    within = order.limit is not None and side * (close - order.limit) <= 0
+    if order.stop is None:
+        order.limit_reached = within
+    elif stopped:
+        order.stop = None
+        order.limit_reached = within
