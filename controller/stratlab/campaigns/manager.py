@@ -14,6 +14,7 @@ from stratlab.campaigns.transitions import record_transition
 from stratlab.campaigns.uninterrupted import uninterrupted
 from stratlab.domain.campaign import Campaign, CampaignSpec, CampaignState
 from stratlab.domain.errors import (
+    InfrastructureError,
     InvalidSpecError,
     StratlabError,
     UnavailableError,
@@ -157,7 +158,8 @@ class CampaignManager:
     async def _work(self, campaign: Campaign) -> None:
         try:
             await CampaignLoop(self._workshop, campaign).run()
-        except UnavailableError as error:
+        except (UnavailableError, InfrastructureError) as error:
+            # Nothing is wrong with the campaign: it can go on once the cause is mended.
             _LOG.warning("campaign_paused", campaign=campaign.id, reason=str(error))
             await self._settle(campaign.id, CampaignState.PAUSED, error.reason)
         except StratlabError as error:
