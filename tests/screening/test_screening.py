@@ -46,7 +46,7 @@ def test_honest_strategy_has_no_findings() -> None:
         ("from . import secret\n" + HONEST, "security", "import_not_allowed"),
         (strategy("eval('1')"), "security", "forbidden_call"),
         (strategy("open('/etc/passwd')"), "security", "forbidden_call"),
-        (strategy("__import__('os')"), "security", "forbidden_call"),
+        (strategy("__import__('os')"), "security", "dunder_access"),
         (strategy("().__class__.__bases__"), "security", "dunder_access"),
         (strategy("getattr(data, 'a' + 'b')"), "security", "dynamic_attribute"),
         (strategy("getattr(data, '__dict__')"), "security", "dunder_access"),

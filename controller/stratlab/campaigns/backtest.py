@@ -93,7 +93,9 @@ class Backtester:
             runtime=request.runtime,
         )
         (claim,) = await self._sandbox.run(batch, on_progress)
-        result = await asyncio.to_thread(self._evaluator.settle, spec, claim, prices)
+        result = await asyncio.to_thread(
+            self._evaluator.settle, spec, claim, prices, request.limits
+        )
         return BacktestReport(result, screening, request.limits)
 
 

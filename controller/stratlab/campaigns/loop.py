@@ -188,14 +188,15 @@ class CampaignLoop:
 
     async def _screen(self) -> Step:
         iteration = await self._current()
-        assert iteration.candidate is not None, "code_generated has a candidate"
-        report = await asyncio.to_thread(self._workshop.screener.screen, iteration.candidate.source)
+        candidate = iteration.candidate
+        assert candidate is not None, "code_generated has a candidate"
+        report = await asyncio.to_thread(self._workshop.screener.screen, candidate.source)
         iteration = replace(iteration, screening=report)
         event = (
             EventKind.CANDIDATE_SCREENED,
             {
                 "iteration": iteration.number,
-                "candidate": iteration.candidate.hash,
+                "candidate": candidate.hash,
                 "passed": report.passed,
                 "rules": [finding.rule for finding in report.findings],
             },

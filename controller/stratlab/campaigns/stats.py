@@ -1,6 +1,7 @@
 """Computes a campaign's statistics from what is stored."""
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 from datetime import datetime
 
 from stratlab.campaigns.history import outline
@@ -43,10 +44,12 @@ def _trajectory(scores: list[float | None]) -> tuple[float, ...]:
     return tuple(trajectory)
 
 
-def _state_seconds(repository: Repository, campaign_id: str, until: datetime) -> dict[str, float]:
-    seconds: Counter[str] = Counter()
+def _state_seconds(
+    repository: Repository, campaign_id: str, until: datetime
+) -> Mapping[str, float]:
+    seconds: defaultdict[str, float] = defaultdict(float)
     transitions = repository.transitions(campaign_id)
     ends = [transition.at for transition in transitions[1:]] + [until]
     for transition, end in zip(transitions, ends, strict=False):
         seconds[transition.to_state.value] += max((end - transition.at).total_seconds(), 0.0)
-    return dict(seconds)
+    return seconds

@@ -177,7 +177,9 @@ class TrialDesk:
     ) -> TrialResult:
         def settle() -> TrialResult:
             prices = self._market_data.prices(spec.market, spec.window.tier)
-            result = replace(self._evaluator.settle(spec, claim, prices), attempt=attempt)
+            result = replace(
+                self._evaluator.settle(spec, claim, prices, campaign.spec.limits), attempt=attempt
+            )
             digests = self._artifacts.put_series(campaign.id, result)
             with self._repository.transaction() as transaction:
                 transaction.save_result(campaign.id, campaign.iteration, result)

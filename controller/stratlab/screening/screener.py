@@ -39,7 +39,7 @@ def _finding(record: dict[str, str | int]) -> Finding:
     return Finding(
         layer=str(record["layer"]),
         rule=str(record["rule"]),
-        severity=Severity(record["severity"]),
+        severity=Severity(str(record["severity"])),
         line=int(record["line"]),
         column=int(record["column"]),
         message=str(record["message"]),

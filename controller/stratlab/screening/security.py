@@ -9,7 +9,7 @@ from stratlab_runner import contract
 LAYER = "security"
 
 FORBIDDEN_CALLS = frozenset(
-    {"eval", "exec", "compile", "__import__", "open", "input", "breakpoint", "globals", "vars"}
+    {"eval", "exec", "compile", "open", "input", "breakpoint", "globals", "vars"}
 )
 FORBIDDEN_NAMES = frozenset({"get_algo_instance", "data_portal", "__builtins__", "__loader__"})
 DYNAMIC_ATTRIBUTE_CALLS = frozenset({"getattr", "setattr", "delattr"})
