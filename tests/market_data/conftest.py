@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from tests.market_data.helpers import IMAGE, DescriptionJobs, DockerJobs, docker
 
 from stratlab.market_data import build_us_daily
 from stratlab.market_data.content import Content
 from stratlab.market_data.us_daily.recipe import load_us_daily
-from tests.market_data.helpers import IMAGE, DescriptionJobs, DockerJobs, docker
 
 
 @pytest.fixture(scope="session")
@@ -35,9 +35,6 @@ def sandbox_image() -> str:
 def docker_home(sandbox_image: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with us-daily as the product builds it."""
     home = tmp_path_factory.mktemp("docker_home")
-    # Containers run as other users, who must be able to reach the mounts.
-    for folder in (home, *home.parents[:2]):
-        folder.chmod(0o755)
     build_us_daily(home, DockerJobs())
     return home
 

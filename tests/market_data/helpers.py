@@ -1,6 +1,7 @@
 """Parts that several test modules of the market data use."""
 
 import json
+import os
 import subprocess
 from collections.abc import Mapping
 from datetime import date, timedelta
@@ -30,7 +31,7 @@ class DockerJobs:
         mounts = [f"--volume={host}:{inside}:ro" for inside, host in read.items()]
         mounts += [f"--volume={host}:{inside}" for inside, host in write.items()]
         locked = ["--rm", "--network=none", "--read-only", "--cap-drop=ALL", "--tmpfs=/tmp"]
-        identity = f"--user={Path.home().stat().st_uid}"
+        identity = f"--user={os.getuid()}"
         done = docker(
             "run", *locked, identity, *mounts, "--entrypoint=python", IMAGE, "-P", "-m", module
         )

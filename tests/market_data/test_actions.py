@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.market_data.helpers import weekdays
 
 from stratlab.domain.errors import InvalidInputError
 from stratlab.market_data.actions import recover_actions
-from tests.market_data.helpers import weekdays
 
 RATIOS = (1 / 2, 1 / 3, 2 / 3, 1 / 4, 1 / 7, 1 / 20, 3 / 4, 2.0, 10.0)
 

@@ -6,9 +6,6 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from stratlab.domain.errors import InvalidInputError
-from stratlab.domain.market import Tier, TierRange
 from tests.market_data.helpers import (
     DAYS,
     SMALL_TIERS,
@@ -17,6 +14,9 @@ from tests.market_data.helpers import (
     small_content,
     splits_table,
 )
+
+from stratlab.domain.errors import InvalidInputError
+from stratlab.domain.market import Tier, TierRange
 
 
 def changed_prices(column: str, value: object, row: int = 7) -> pd.DataFrame:

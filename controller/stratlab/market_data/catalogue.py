@@ -82,7 +82,7 @@ class Catalogue:
 
     def _directory(self, name: str) -> Path:
         # One plain folder name, so that none can lead out of the folder.
-        plain = name == Path(name).name and not name.startswith(".") and "\0" not in name
+        plain = name == Path(name).name != "" and name[0] != "." and "\0" not in name
         if not (plain and (self._folder / name).is_dir()):
             raise _not_found("data set", name, self._names())
         return self._folder / name
@@ -98,7 +98,8 @@ class Catalogue:
 
 def _tier_range(data_set: DataSet, tier: Tier) -> TierRange:
     if tier not in data_set.tiers:
-        raise _not_found("tier", tier, [known.value for known in data_set.tiers], data_set.name)
+        known = [other.value for other in data_set.tiers]
+        raise _not_found("tier", tier.value, known, data_set.name)
     return data_set.tiers[tier]
 
 

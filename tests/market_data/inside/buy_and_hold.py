@@ -1,30 +1,31 @@
 """Runs inside the image: buys each symbol once under plain zipline and prints its equity curve.
 
-Usage: ``python -P buy_and_hold.py MOUNT START``; prints JSON {symbol: {session: value}}.
+Usage: ``python -P buy_and_hold.py MOUNT``; prints JSON {symbol: {session: portfolio value}}. Each
+symbol runs in a child that was forked after the tier was opened, as trials do.
 """
 
 import json
+import os
 import sys
 import warnings
 from pathlib import Path
 
-warnings.filterwarnings("ignore")
+import pandas as pd
+from zipline.algorithm import TradingAlgorithm
+from zipline.api import order, set_commission, set_slippage, symbol
+from zipline.data.data_portal import DataPortal
+from zipline.finance.commission import PerShare
+from zipline.finance.slippage import NoSlippage
+from zipline.finance.trading import SimulationParameters
 
-import pandas as pd  # noqa: E402 - after the filter
-from stratlab_runner.tier_data import open_tier  # noqa: E402
-from zipline.algorithm import TradingAlgorithm  # noqa: E402
-from zipline.api import order, set_commission, set_slippage, symbol  # noqa: E402
-from zipline.data.data_portal import DataPortal  # noqa: E402
-from zipline.finance.commission import PerShare  # noqa: E402
-from zipline.finance.slippage import NoSlippage  # noqa: E402
-from zipline.finance.trading import SimulationParameters  # noqa: E402
+from stratlab_runner.tier_data import open_tier
 
 SHARES = 1001
 CAPITAL = 1_000_000.0
 
 
-def buy_and_hold(tier, name, start):
-    """Return the portfolio value at the end of every session."""
+def buy_and_hold(tier, asset):
+    """Return the portfolio value at the end of every session, from the asset's first one on."""
 
     def initialize(context):
         set_slippage(NoSlippage())
@@ -34,17 +35,10 @@ def buy_and_hold(tier, name, start):
     def handle_data(context, data):
         if not context.bought:
             context.bought = True
-            order(symbol(name), SHARES)
+            order(symbol(asset.symbol), SHARES)
 
-    portal = DataPortal(
-        tier.asset_finder,
-        tier.calendar,
-        tier.first_session,
-        equity_daily_reader=tier.bar_reader,
-        adjustment_reader=tier.adjustment_reader,
-    )
     parameters = SimulationParameters(
-        start_session=start,
+        start_session=asset.start_date,
         end_session=tier.last_session,
         trading_calendar=tier.calendar,
         capital_base=CAPITAL,
@@ -54,7 +48,13 @@ def buy_and_hold(tier, name, start):
         initialize=initialize,
         handle_data=handle_data,
         sim_params=parameters,
-        data_portal=portal,
+        data_portal=DataPortal(
+            tier.asset_finder,
+            tier.calendar,
+            tier.first_session,
+            equity_daily_reader=tier.bar_reader,
+            adjustment_reader=tier.adjustment_reader,
+        ),
         asset_finder=tier.asset_finder,
         trading_calendar=tier.calendar,
         benchmark_returns=pd.Series(0.0, index=parameters.sessions),
@@ -63,15 +63,29 @@ def buy_and_hold(tier, name, start):
     return {str(day.date()): value for day, value in values.items()}
 
 
-def main(mount, start):
+def in_child(function, *arguments):
+    """Return what a function returns in a forked process."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reader)
+        with os.fdopen(writer, "w") as pipe:
+            json.dump(function(*arguments), pipe)
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as pipe:
+        content = pipe.read()
+    os.waitpid(child, 0)
+    return json.loads(content)
+
+
+def main(mount):
     """Print the equity curve of every symbol."""
     tier = open_tier(Path(mount))
-    curves = {}
-    for asset in tier.asset_finder.retrieve_all(tier.asset_finder.sids):
-        first = max(pd.Timestamp(start), asset.start_date)
-        curves[asset.symbol] = buy_and_hold(tier, asset.symbol, first)
-    json.dump(curves, sys.stdout)
+    assets = tier.asset_finder.retrieve_all(tier.asset_finder.sids)
+    json.dump({asset.symbol: in_child(buy_and_hold, tier, asset) for asset in assets}, sys.stdout)
 
 
 if __name__ == "__main__":
+    warnings.filterwarnings("ignore")
     main(*sys.argv[1:])
