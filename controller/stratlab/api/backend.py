@@ -1,0 +1,98 @@
+"""What the services need from the lab behind them."""
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from stratlab.campaigns.backtest import BacktestReport, BacktestRequest
+from stratlab.domain.campaign import Campaign, CampaignSpec
+from stratlab.domain.events import Event
+from stratlab.domain.ports import Artifacts, MarketData, ProgressListener, Repository, Screener
+from stratlab.domain.trial import TrialProgress
+
+
+class CampaignControl(Protocol):
+    """Starts and steers campaigns."""
+
+    async def create(self, spec: CampaignSpec, request_id: str) -> Campaign:
+        """Store a campaign and start it, or return the one of the same request id."""
+        ...
+
+    async def pause(self, campaign_id: str) -> Campaign:
+        """Stop a campaign before its next step."""
+        ...
+
+    async def resume(self, campaign_id: str) -> Campaign:
+        """Continue a paused campaign."""
+        ...
+
+    async def cancel(self, campaign_id: str) -> Campaign:
+        """End a campaign."""
+        ...
+
+    def watch(
+        self, campaign_id: str, *, after: int, include_progress: bool
+    ) -> AsyncIterator[Event | TrialProgress]:
+        """Replay events from a number, then follow until the campaign ends."""
+        ...
+
+
+class BacktestRunner(Protocol):
+    """Runs single backtests."""
+
+    async def run(self, request: BacktestRequest, on_progress: ProgressListener) -> BacktestReport:
+        """Screen the source, then run it in a container of its own."""
+        ...
+
+
+class Readiness(Protocol):
+    """An event that comes once, as :class:`asyncio.Event`."""
+
+    def is_set(self) -> bool:
+        """Return whether it has come."""
+        ...
+
+    async def wait(self) -> object:
+        """Return when it has come."""
+        ...
+
+
+class Backend(Protocol):
+    """The parts of a lab that its API shows.
+
+    ``Lab`` of :mod:`stratlab.bootstrap` is one; tests bring smaller ones.
+    """
+
+    @property
+    def repository(self) -> Repository:
+        """Everything that is stored."""
+        ...
+
+    @property
+    def artifacts(self) -> Artifacts:
+        """Files of campaigns."""
+        ...
+
+    @property
+    def market_data(self) -> MarketData:
+        """Data sets."""
+        ...
+
+    @property
+    def screener(self) -> Screener:
+        """Judges source without running it."""
+        ...
+
+    @property
+    def manager(self) -> CampaignControl:
+        """Starts and steers campaigns."""
+        ...
+
+    @property
+    def backtester(self) -> BacktestRunner:
+        """Runs single backtests."""
+        ...
+
+    @property
+    def sandbox_ready(self) -> Readiness:
+        """Comes when the canary has proven every limit."""
+        ...

@@ -1,0 +1,70 @@
+"""Turns failed calls back into the typed errors that the server raised."""
+
+import grpc
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+
+from stratlab.domain.errors import (
+    InvalidInputError,
+    LimitExceededError,
+    NotFoundError,
+    ServerUnreachableError,
+    StratlabError,
+    UnavailableError,
+)
+
+_DOMAIN = "stratlab"
+_TRANSPORT_ERRORS: dict[grpc.StatusCode, tuple[type[StratlabError], str]] = {
+    grpc.StatusCode.UNAVAILABLE: (ServerUnreachableError, "no controller answers"),
+    grpc.StatusCode.DEADLINE_EXCEEDED: (UnavailableError, "the controller is too slow"),
+    grpc.StatusCode.CANCELLED: (UnavailableError, "the call was cancelled"),
+    grpc.StatusCode.RESOURCE_EXHAUSTED: (LimitExceededError, "a message or count is too large"),
+    grpc.StatusCode.INVALID_ARGUMENT: (InvalidInputError, "the request cannot be used"),
+    grpc.StatusCode.NOT_FOUND: (NotFoundError, "there is no such thing"),
+}
+
+
+def error_classes() -> dict[str, type[StratlabError]]:
+    """Return every typed error by its reason."""
+    classes = {StratlabError.reason: StratlabError}
+    pending = [StratlabError]
+    while pending:
+        children = pending.pop().__subclasses__()
+        classes |= {child.reason: child for child in children if "reason" in vars(child)}
+        pending += children
+    return classes
+
+
+def typed_error(error: grpc.RpcError) -> StratlabError:
+    """Return the error that a failed call stands for.
+
+    Statuses without our ErrorInfo come from gRPC itself: nobody listens, the deadline passed,
+    a message was too large.
+    """
+    info = _error_info(error)
+    if info is not None:
+        metadata = dict(info.metadata)
+        hint = metadata.pop("hint", None)
+        known = error_classes().get(info.reason, StratlabError)
+        # Built without the data as keywords: a key may be called like a parameter.
+        typed = known(error.details() or info.reason, hint=hint)
+        typed.data.update(metadata)
+        return typed
+    return _transport_error(error)
+
+
+def _error_info(error: grpc.RpcError) -> error_details_pb2.ErrorInfo | None:
+    try:
+        status = rpc_status.from_call(error)  # type: ignore[arg-type]  # it is the call, too
+    except ValueError:  # code or text differ from those of the details
+        return None
+    for detail in status.details if status else ():
+        info = error_details_pb2.ErrorInfo()
+        if detail.Unpack(info) and info.domain == _DOMAIN:
+            return info
+    return None
+
+
+def _transport_error(error: grpc.RpcError) -> StratlabError:
+    kind, text = _TRANSPORT_ERRORS.get(error.code(), (StratlabError, "the call failed"))
+    return kind(f"{text}: {error.details() or error.code().name}")
