@@ -12,7 +12,7 @@ import re
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, final
@@ -25,7 +25,10 @@ from stratlab.domain.errors import (
     NotFoundError,
     StoreError,
 )
+from stratlab.domain.trial import Outcome, TrialResult
+from stratlab.store.series import equity_to_parquet, fills_to_parquet
 
+_PARQUET = "application/vnd.apache.parquet"
 _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,127}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _MAX_NAME = 512
@@ -98,6 +101,27 @@ class FileArtifacts:
             _write(path, content, mode=0o644)
             self._index.save_artifact(artifact)
         return artifact
+
+    def put_series(self, campaign_id: str, result: TrialResult) -> Mapping[str, str]:
+        """Store a settled trial's equity and fills as Parquet; return name -> digest.
+
+        A trial that did not succeed has no series and gives an empty mapping.
+
+        Raises:
+            DiskFullError: No space is left.
+            NotFoundError: No such campaign.
+        """
+        if result.outcome is not Outcome.SUCCEEDED:
+            return {}
+        stem = f"series/{result.spec.trial_id}"
+        files = {
+            f"{stem}_equity.parquet": equity_to_parquet(result.equity, result.benchmark_equity),
+            f"{stem}_fills.parquet": fills_to_parquet(result.fills),
+        }
+        return {
+            name: self.put(campaign_id, name, _PARQUET, content).digest
+            for name, content in files.items()
+        }
 
     def get(self, campaign_id: str, name: str) -> Artifact:
         """Return the description of a file.

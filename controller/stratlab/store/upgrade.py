@@ -8,7 +8,8 @@ from stratlab.domain.errors import StoreError
 from stratlab.store.database import Database
 from stratlab.store.schema import REVISION
 
-_MIGRATIONS = Path(__file__).with_name("migrations")
+MIGRATIONS = Path(__file__).with_name("migrations")
+"""Alembic's script location."""
 
 
 def upgrade(database: Database) -> None:
@@ -44,7 +45,7 @@ def _migrate(connection: Connection, revision: str) -> None:
     from alembic.script import ScriptDirectory  # noqa: PLC0415
 
     config = Config(attributes={"connection": connection})
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if revision and revision not in known:

@@ -64,23 +64,6 @@ def upgrade() -> None:
         op.execute(trigger)
 
 
-def downgrade() -> None:
-    for table in (
-        "artifacts",
-        "leases",
-        "hall_of_fame",
-        "events",
-        "results",
-        "iterations",
-        "transitions",
-        "campaigns",
-    ):
-        op.drop_table(table)
-    if op.get_bind().dialect.name == "postgresql":
-        op.execute("DROP FUNCTION events_refuse()")
-        op.execute("DROP FUNCTION events_refuse_gap()")
-
-
 def _campaign_key(table: str) -> tuple[sa.Column[str], sa.ForeignKeyConstraint]:
     return (
         sa.Column("campaign_id", sa.Text(), nullable=False),
