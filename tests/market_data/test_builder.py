@@ -1,5 +1,6 @@
 """Building a data set: all or nothing, once."""
 
+import errno
 import subprocess
 import sys
 import threading
@@ -9,7 +10,12 @@ from pathlib import Path
 import pytest
 from tests.market_data.helpers import DescriptionJobs, small_content, splits_table
 
-from stratlab.domain.errors import AlreadyExistsError, DataSetCorruptError, EngineError
+from stratlab.domain.errors import (
+    AlreadyExistsError,
+    DataSetCorruptError,
+    DiskFullError,
+    EngineError,
+)
 from stratlab.market_data import Catalogue
 from stratlab.market_data.builder import build_data_set
 
@@ -19,9 +25,12 @@ ROOT = Path(__file__).parents[2]
 class FailingJobs:
     """Fails after it has written something."""
 
+    def __init__(self, error):
+        self.error = error
+
     def run(self, module, *, read, write):
         (write["/output"] / "half").write_text("done")
-        raise EngineError("the engine died")
+        raise self.error
 
 
 def build(home, jobs, content=None):
@@ -34,9 +43,18 @@ def visible(home):
     )
 
 
-def test_build_of_failed_job_leaves_nothing(tmp_path):
-    with pytest.raises(EngineError):
-        build(tmp_path, FailingJobs())
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (EngineError("the engine died"), EngineError),
+        (OSError(errno.ENOSPC, "No space left on device"), DiskFullError),
+        (PermissionError(errno.EACCES, "Permission denied"), PermissionError),
+        (KeyboardInterrupt(), KeyboardInterrupt),
+    ],
+)
+def test_build_of_failed_job_leaves_nothing(tmp_path, error, expected):
+    with pytest.raises(expected):
+        build(tmp_path, FailingJobs(error))
     assert visible(tmp_path) == []
     build(tmp_path, DescriptionJobs())
     Catalogue(tmp_path).verify("small")

@@ -74,6 +74,12 @@ def test_mount_holds_no_day_later_than_its_tier(described):
         assert number <= last or 10**17 < number <= last * 10**9, number
 
 
+def test_tier_says_what_it_is(described, us_daily):
+    tier, found = described
+    assert found["tier"] == ["us-daily", tier.value, us_daily.digest(), "XNYS"]
+    assert found["calendar_is_the_one_of_zipline"]
+
+
 def test_mount_is_readable_for_every_user(docker_home):
     for tier in Tier:
         mount = Catalogue(docker_home).mount("us-daily", tier)

@@ -1,5 +1,6 @@
 """Builds a data set's directory: parquet files for the host, mounts by a trusted job, manifest."""
 
+import errno
 import fcntl
 import json
 import shutil
@@ -7,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from stratlab.domain.errors import AlreadyExistsError
+from stratlab.domain.errors import AlreadyExistsError, DiskFullError
 from stratlab.domain.market import DataSet
 from stratlab.domain.ports import TrustedJobs
 from stratlab.market_data.content import Content
@@ -44,6 +45,7 @@ def build_data_set(
         EngineUnavailableError: No engine answers.
         SandboxNotReadyError: The image is missing.
         EngineError: The job refused the content, for example for its calendar.
+        DiskFullError: No space is left; nothing remains of the attempt.
     """
     folder = home / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
@@ -68,6 +70,10 @@ def build_data_set(
         try:
             _write(staging, data_set, content, jobs)
             (staging / "done").rename(target)
+        except OSError as error:
+            if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+                raise
+            raise DiskFullError(f"no space left to build data set {name!r} in {folder}") from error
         finally:
             shutil.rmtree(staging, ignore_errors=True)
     return data_set

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import bcolz
+from zipline.utils.calendar_utils import get_calendar
 
 from stratlab_runner.tier_data import ADJUSTMENTS, ASSETS, BARS, open_tier
 
@@ -64,6 +65,7 @@ def main(mount):
         "asset_rows": rows_of(mount / ASSETS),
         "adjustment_rows": rows_of(mount / ADJUSTMENTS),
         "tier": [tier.data_set, tier.tier, tier.digest, tier.calendar.name],
+        "calendar_is_the_one_of_zipline": tier.calendar is get_calendar(tier.calendar.name),
     }
     json.dump(description, sys.stdout)
 
