@@ -25,9 +25,7 @@ OFF = StopRules(
 def outline(
     *, score: float | None = 0.5, failed: bool = False, drawdown: float = -0.1, gap: float = 0.0
 ) -> IterationOutline:
-    return IterationOutline(
-        failed=failed, score=score, worst_drawdown=drawdown, overfit_gap=gap
-    )
+    return IterationOutline(failed=failed, score=score, worst_drawdown=drawdown, overfit_gap=gap)
 
 
 def rules(**values: float) -> StopRules:

@@ -1,0 +1,26 @@
+"""A controller on a small lab that a test starts and kills: prints the result hash at the end.
+
+Usage: killable_controller.py HOME ITERATIONS SECONDS_PER_BATCH
+"""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from tests.suites.small_lab import CountingGenerator, small_lab, small_spec
+
+from stratlab.domain.campaign import StopRules
+
+
+async def main(home: Path, iterations: int, seconds: float) -> str:
+    spec = small_spec(stop_rules=StopRules(max_iterations=iterations, max_wall_seconds=None))
+    with small_lab(home, generator=CountingGenerator(fail_every=7), seconds=seconds) as lab:
+        await lab.manager.start()
+        campaign = await lab.manager.create(spec, "the one campaign")
+        async for _ in lab.manager.watch(campaign.id, after=0, include_progress=False):
+            pass
+        return lab.repository.get_campaign(campaign.id).result_hash
+
+
+if __name__ == "__main__":
+    print(asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]))))

@@ -1,0 +1,257 @@
+"""A whole lab on a few bars of made-up prices: every part real but market, generator, sandbox."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from random import Random
+from time import monotonic
+
+import numpy as np
+
+from stratlab.campaigns.critic import RuleCritic
+from stratlab.campaigns.event_bus import EventBus
+from stratlab.campaigns.loop import Workshop
+from stratlab.campaigns.manager import CampaignManager
+from stratlab.campaigns.reports import Reports
+from stratlab.campaigns.trials import TrialDesk
+from stratlab.domain.campaign import CampaignSpec, StopRules
+from stratlab.domain.errors import DataSetNotFoundError, InvalidContractError
+from stratlab.domain.gates import Gates
+from stratlab.domain.market import DataSet, MarketSet, PricePanel, Tier, TierRange
+from stratlab.domain.ports import GenerationRequest, ProgressListener
+from stratlab.domain.strategy import Candidate, GeneratorKind, Lineage
+from stratlab.domain.trial import (
+    EquityPoint,
+    Order,
+    OrderKind,
+    Outcome,
+    Phase,
+    TrialBatch,
+    TrialClaim,
+    TrialProgress,
+    TrialSpec,
+)
+from stratlab.evaluation import HostEvaluator
+from stratlab.evaluation.repricing import reprice
+from stratlab.screening import SubprocessScreener
+from stratlab.store import open_repository
+from stratlab.store.artifacts import FileArtifacts
+
+SYMBOLS = ("AAA", "BBB")
+_FIRST = date(2020, 1, 1)
+_SESSIONS = [day for n in range(170) if (day := _FIRST + timedelta(n)).weekday() < 5]
+_TIER_ENDS = {Tier.TRAIN: 60, Tier.VALIDATION: 90, Tier.HOLDOUT: len(_SESSIONS)}
+
+
+def _panel() -> PricePanel:
+    random = np.random.default_rng(1)
+    close = 50 * np.exp(np.cumsum(random.normal(0.001, 0.01, (len(_SESSIONS), 2)), axis=0))
+    close = np.round(close, 2)
+    seconds = [int(datetime(d.year, d.month, d.day, tzinfo=UTC).timestamp()) for d in _SESSIONS]
+    return PricePanel(
+        bars=np.array(seconds, dtype=np.int64),
+        symbols=SYMBOLS,
+        open=close - 0.1,
+        high=close + 0.5,
+        low=close - 0.5,
+        close=close,
+        volume=np.full_like(close, 1e6),
+    )
+
+
+class PanelData:
+    """Market data from arrays."""
+
+    def __init__(self) -> None:
+        self._panel = _panel()
+        starts = {Tier.TRAIN: 10, Tier.VALIDATION: 60, Tier.HOLDOUT: 90}
+        self._data_set = DataSet(
+            name="small",
+            digest="d" * 64,
+            symbols=SYMBOLS,
+            timeframe="1d",
+            calendar="XNYS",
+            warm_up_start=_SESSIONS[0],
+            tiers={
+                tier: TierRange(_SESSIONS[starts[tier]], _SESSIONS[end - 1])
+                for tier, end in _TIER_ENDS.items()
+            },
+            provenance="made up",
+            caveats=("made-up prices",),
+        )
+
+    def list(self) -> Sequence[DataSet]:
+        return [self._data_set]
+
+    def get(self, name: str) -> DataSet:
+        if name != "small":
+            raise DataSetNotFoundError(f"no data set {name!r}")
+        return self._data_set
+
+    def prices(self, market: MarketSet, tier: Tier) -> PricePanel:
+        end = _TIER_ENDS[tier]
+        columns = [SYMBOLS.index(symbol) for symbol in market.symbols]
+        series = {
+            name: getattr(self._panel, name)[:end, columns]
+            for name in ("open", "high", "low", "close", "volume")
+        }
+        return replace(self._panel, bars=self._panel.bars[:end], symbols=market.symbols, **series)
+
+    def mount(self, name: str, tier: Tier) -> Path:
+        raise AssertionError("nothing is mounted here")
+
+    def verify(self, name: str) -> None:
+        self.get(name)
+
+
+class CountingGenerator:
+    """A new honest source for each iteration; every ``fail_every``-th cannot be made."""
+
+    def __init__(self, fail_every: int = 0) -> None:
+        self._fail_every = fail_every
+
+    def generate(self, request: GenerationRequest) -> Candidate:
+        if self._fail_every and request.iteration % self._fail_every == 0:
+            raise InvalidContractError("no valid candidate this time")
+        source = (
+            f"def initialize(context):\n    pass\n\n\ndef handle_data(context, data):\n"
+            f"    return {request.campaign.spec.seed}, {request.iteration}\n"
+        )
+        return Candidate(
+            hash=hashlib.sha256(source.encode()).hexdigest(),
+            strategy_id=f"counting_{request.iteration}",
+            thesis="numbers go up",
+            source=source,
+            contract="",
+            parameters={"n": request.iteration},
+            lineage=Lineage(GeneratorKind.TEMPLATE, "count"),
+            parameter_points=({"n": request.iteration}, {"n": -request.iteration}),
+        )
+
+
+@dataclass
+class ScriptedSandbox:
+    """Places orders that follow from source and parameters alone; may fail as scripted.
+
+    Attributes:
+        market_data: Where honest equity comes from.
+        seconds: How long a batch takes.
+        script: Maps (call number, trial) to an outcome to return instead of an honest run.
+        calls: Number of batches so far.
+    """
+
+    market_data: PanelData
+    seconds: float = 0.0
+    script: Callable[[int, TrialSpec], Outcome | None] = lambda call, trial: None
+    calls: int = 0
+    seen: list[TrialSpec] = field(default_factory=list)
+
+    async def run(self, batch: TrialBatch, on_progress: ProgressListener) -> list[TrialClaim]:
+        self.calls += 1
+        call = self.calls
+        self.seen.extend(batch.trials)
+        claims = []
+        for trial in batch.trials:
+            on_progress(TrialProgress(batch.campaign_id, trial.trial_id, 0.5, 0, trial.capital))
+            await asyncio.sleep(self.seconds / len(batch.trials))
+            outcome = self.script(call, trial)
+            claims.append(
+                self._honest(batch.source, trial)
+                if outcome is None
+                else TrialClaim(trial.trial_id, outcome, "scripted")
+            )
+        return claims
+
+    def _honest(self, source: str, trial: TrialSpec) -> TrialClaim:
+        panel = self.market_data.prices(trial.market, trial.window.tier)
+        text = f"{source}{sorted(trial.parameters.items())}{trial.window.tier}"
+        random = Random(hashlib.sha256(text.encode()).digest())
+        start = datetime.combine(trial.window.start, datetime.min.time(), UTC).timestamp()
+        bars = [bar for bar in panel.bars.tolist() if bar >= start]
+        moments = sorted(random.sample(bars[:-1], 12))
+        log = tuple(
+            Order(
+                number=number,
+                bar=bar,
+                phase=Phase.BAR,
+                symbol=random.choice(trial.market.symbols),
+                amount=random.choice([-1, 1]) * random.randint(50, 300),
+                kind=OrderKind.MARKET,
+            )
+            for number, bar in enumerate(moments, start=1)
+        )
+        own = reprice(log, panel, trial.window, trial.capital, trial.cost_model)
+        points = tuple(map(EquityPoint, own.bars.tolist(), own.equity.tolist()))
+        return TrialClaim(
+            trial.trial_id, Outcome.SUCCEEDED, log=log, fills=own.fills, equity=points
+        )
+
+
+class SystemClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return monotonic()
+
+
+def no_exports(
+    candidate: Candidate, campaign: object, parameters: Mapping[str, int | float]
+) -> list[tuple[str, bytes]]:
+    return [("best_strategy.py", candidate.source.encode())]
+
+
+def small_spec(**changes: object) -> CampaignSpec:
+    spec = CampaignSpec(
+        display_name="small",
+        data_set="small",
+        markets=(SYMBOLS,),
+        generator=GeneratorKind.TEMPLATE,
+        gates=Gates(min_sharpe_ratio=-9.0, min_validation_sharpe_ratio=-9.0, min_total_trades=1),
+        stop_rules=StopRules(max_iterations=4, max_wall_seconds=None),
+    )
+    return replace(spec, **changes)
+
+
+@dataclass
+class SmallLab:
+    """The parts a test wants to look at."""
+
+    repository: object
+    artifacts: FileArtifacts
+    sandbox: ScriptedSandbox
+    manager: CampaignManager
+
+
+@contextmanager
+def small_lab(home: Path, *, generator: CountingGenerator | None = None, **sandbox: object):
+    """Open a lab on a home directory with a real store."""
+    market_data = PanelData()
+    with closing(open_repository(f"sqlite:///{home / 'stratlab.db'}")) as repository:
+        artifacts = FileArtifacts(home, repository)
+        scripted = ScriptedSandbox(market_data, **sandbox)
+        evaluator, clock = HostEvaluator(), SystemClock()
+        desk = TrialDesk(
+            repository=repository,
+            artifacts=artifacts,
+            market_data=market_data,
+            sandbox=scripted,
+            evaluator=evaluator,
+            clock=clock,
+        )
+        workshop = Workshop(
+            repository=repository,
+            desk=desk,
+            screener=SubprocessScreener(),
+            generators={GeneratorKind.TEMPLATE: generator or CountingGenerator()},
+            critic=RuleCritic(),
+            evaluator=evaluator,
+            reports=Reports(repository, artifacts, market_data, no_exports),
+            bus=EventBus(),
+            clock=clock,
+        )
+        yield SmallLab(repository, artifacts, scripted, CampaignManager(workshop, market_data))
