@@ -25,9 +25,9 @@ class ZiplineFills:
     def executions(self, book: Sequence[WorkingOrder], bar: Bar) -> Iterator[Execution]:
         """Yield the executions of one bar, in the order of placing.
 
-        The caller adds each execution to its order before it takes the next one. All orders of
-        the symbol share a tenth of the bar's volume; when it is used up the rest of the book is
-        not even looked at, so no trigger is set.
+        All orders of the symbol share a tenth of the bar's volume. The first triggered order
+        that finds nothing left ends the bar: those behind it are not looked at, so that their
+        triggers stay as they are. A trigger once reached stays reached.
 
         Args:
             book: Open orders of one symbol, in the order of placing.

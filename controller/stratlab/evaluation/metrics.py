@@ -59,7 +59,8 @@ def compute_metrics(repriced: "Repricing", capital: float) -> Metrics:
 def _daily_returns(equity: "NDArray[np.float64]", capital: float) -> "NDArray[np.float64] | None":
     if bool((equity <= 0).any()):
         return None
-    return np.diff(equity, prepend=capital) / np.concatenate(([capital], equity[:-1]))
+    with np.errstate(over="ignore"):
+        return np.diff(equity, prepend=capital) / np.concatenate(([capital], equity[:-1]))
 
 
 def _figure(function: Callable[..., float], returns: "NDArray[np.float64]") -> float | None:

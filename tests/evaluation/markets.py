@@ -1,0 +1,148 @@
+"""Small random markets with splits, dividends, gaps, a late listing and a delisting."""
+
+import json
+import math
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, timezone
+
+import numpy as np
+from stratlab.domain.market import Dividend, PricePanel, Split
+
+HOLIDAYS = {date(2003, 1, 20), date(2003, 2, 17), date(2003, 4, 18), date(2003, 5, 26)}
+SYMBOLS = ("AAA", "BBB", "CCC")
+WARM_UP = 5
+
+
+def sessions(count):
+    """The first sessions of the New York exchange in 2003, before the holidays of July."""
+    days, day = [], date(2003, 1, 2)
+    while len(days) < count:
+        if day.weekday() < 5 and day not in HOLIDAYS:
+            days.append(day)
+        day += timedelta(days=1)
+    return days
+
+
+def label(day):
+    """UTC epoch seconds of a session."""
+    return int(datetime(day.year, day.month, day.day, tzinfo=timezone.utc).timestamp())
+
+
+@dataclass
+class Market:
+    """A price panel and the same content as the input of the trusted data job."""
+
+    days: list
+    panel: PricePanel
+    files: dict
+
+
+def random_market(rng, count=60):
+    """AAA trades always, BBB lists late and has gaps, CCC is delisted; all have actions."""
+    days = sessions(count)
+    bars = [label(day) for day in days]
+    shape = (count, len(SYMBOLS))
+    splits, dividends = [], []
+    open_, high, low, close = (np.full(shape, np.nan) for _ in range(4))
+    volume = np.zeros(shape)
+    lives = [(0, count), (int(rng.integers(8, 15)), count), (0, int(rng.integers(35, 50)))]
+    for column, (symbol, (first, last)) in enumerate(zip(SYMBOLS, lives, strict=True)):
+        price = float(rng.uniform(20, 80))
+        for row in range(first, last):
+            if row > first and rng.random() < 0.06:
+                ratio = float(rng.choice([0.5, 1 / 3, 2 / 3, 0.25, 2.0, 5.0, 10.0]))
+                splits.append(Split(bars[row], symbol, ratio))
+                price *= ratio
+            if row > first and rng.random() < 0.08:
+                pay = row + int(rng.integers(0, 6))
+                amount = round(float(rng.uniform(0.05, 1.0)), 3)
+                if pay < count:
+                    dividends.append(Dividend(bars[row], bars[pay], symbol, amount))
+            start = price * math.exp(rng.normal(0, 0.01))
+            price = start * math.exp(rng.normal(0, 0.02))
+            if symbol == "BBB" and first < row < last - 1 and rng.random() < 0.15:
+                continue
+            top = max(start, price) * (1 + abs(rng.normal(0, 0.01)))
+            bottom = min(start, price) * (1 - abs(rng.normal(0, 0.01)))
+            quotes = (start, top, bottom, price)
+            for table, quote in zip((open_, high, low, close), quotes, strict=True):
+                table[row, column] = np.rint(quote * 1000) * 0.001
+            volume[row, column] = int(10 ** rng.uniform(1, 6))
+    ended = {SYMBOLS[2]: bars[lives[2][1]]}
+    panel = PricePanel(
+        np.array(bars, dtype=np.int64),
+        SYMBOLS,
+        open_,
+        high,
+        low,
+        close,
+        volume,
+        tuple(sorted(splits, key=lambda split: split.bar)),
+        tuple(sorted(dividends, key=lambda dividend: dividend.ex_bar)),
+        ended,
+    )
+    return Market(days, panel, _files(days, panel))
+
+
+def _files(days, panel):
+    day_of = {label(day): day.isoformat() for day in days}
+    prices = ["symbol,session,open,high,low,close,volume"]
+    for column, symbol in enumerate(panel.symbols):
+        for row, day in enumerate(days):
+            if panel.volume[row, column] > 0:
+                quotes = (
+                    table[row, column]
+                    for table in (panel.open, panel.high, panel.low, panel.close)
+                )
+                text = ",".join(f"{quote:.3f}" for quote in quotes)
+                prices.append(f"{symbol},{day},{text},{int(panel.volume[row, column])}")
+    splits = ["symbol,session,ratio"] + [
+        f"{split.symbol},{day_of[split.bar]},{split.ratio!r}" for split in panel.splits
+    ]
+    dividends = ["symbol,ex_session,pay_session,amount"] + [
+        f"{item.symbol},{day_of[item.ex_bar]},{day_of[item.pay_bar]},{item.amount!r}"
+        for item in panel.dividends
+    ]
+    plan = {
+        "data_set": "random",
+        "digest": "0" * 64,
+        "calendar": "XNYS",
+        "tiers": {"train": days[-1].isoformat()},
+    }
+    return {
+        "plan.json": json.dumps(plan),
+        "prices.csv": "\n".join(prices) + "\n",
+        "splits.csv": "\n".join(splits) + "\n",
+        "dividends.csv": "\n".join(dividends) + "\n",
+    }
+
+
+def random_script(rng, market, orders=40):
+    """Orders of every kind around the market, and cancels of arbitrary earlier ones."""
+    panel, script = market.panel, []
+    rows = sorted(rng.integers(WARM_UP, len(market.days), size=orders).tolist())
+    for number, row in enumerate(rows, start=1):
+        bar = int(panel.bars[row])
+        column = int(rng.integers(len(SYMBOLS)))
+        if number > 3 and rng.random() < 0.15:
+            phase = "before_open" if rng.random() < 0.5 else "bar"
+            cancel = {"bar": bar, "phase": phase, "cancel": int(rng.integers(1, number))}
+            script.append(cancel)
+            continue
+        close = panel.close[row, column]
+        if np.isnan(close):
+            continue
+        amount = int(10 ** rng.uniform(0, 4)) * int(rng.choice([-1, 1]))
+        limit, stop = (float(close * math.exp(rng.normal(0, 0.03))) for _ in range(2))
+        kind = int(rng.integers(4))
+        script.append(
+            {
+                "bar": bar,
+                "phase": "bar",
+                "symbol": SYMBOLS[column],
+                "amount": amount,
+                "limit_price": limit if kind in (1, 3) else None,
+                "stop_price": stop if kind in (2, 3) else None,
+            }
+        )
+    return script
