@@ -132,8 +132,9 @@ async def test_lasting_infrastructure_fault_pauses_with_a_reason_and_resume_comp
 
     with small_lab(tmp_path, script=script) as lab:
         campaign = await lab.manager.create(small_spec(), "r")
-        while lab.repository.get_campaign(campaign.id).state is not CampaignState.PAUSED:
-            await asyncio.sleep(0.01)
+        async for event in lab.manager.watch(campaign.id, after=0, include_progress=False):
+            if isinstance(event, Event) and '"to":"paused"' in event.payload:
+                break
         assert lab.repository.get_campaign(campaign.id).state_reason == "UNAVAILABLE"
         broken = False
         await lab.manager.resume(campaign.id)
