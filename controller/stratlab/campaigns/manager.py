@@ -63,11 +63,14 @@ class CampaignManager:
 
         Raises:
             DataSetNotFoundError: No data set has that name.
-            InvalidSpecError: A market, timeframe or template does not exist.
+            DataSetCorruptError: A file of the data set is not what was built.
+            InvalidSpecError: A market or timeframe does not exist.
             AlreadyExistsError: The request id was used with another specification.
         """
         data_set = await asyncio.to_thread(self._market_data.get, spec.data_set)
         _check_markets(spec, data_set.symbols, data_set.timeframe)
+        # Milliseconds now, against hours of search on bytes that somebody changed.
+        await asyncio.to_thread(self._market_data.verify, spec.data_set)
         now = self._workshop.clock.now()
         draft = Campaign(
             # Sortable by creation, and free of meaning.
