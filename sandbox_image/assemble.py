@@ -33,7 +33,9 @@ STDLIB_WITHOUT = (
     "turtledemo",
     "__pycache__",
 )
-ENVIRONMENT_WITHOUT = ("tests", "__pycache__", "[Aa]ctivate*")
+ENVIRONMENT_WITHOUT = ("__pycache__", "[Aa]ctivate*")
+# A fifth of the environment; these packages run without their tests, others import them.
+WITHOUT_TESTS = ("networkx", "numpy", "pandas", "scipy", "statsmodels")
 # Opened by name at run time, so no program is linked with it.
 LOADED_BY_NAME = "libgcc_s.so.1"
 MOUNT_POINTS = ("data", "dev", "etc", "input", "output", "proc", "run/stratlab", "sys", "tmp")
@@ -111,6 +113,9 @@ def assemble(target: Path) -> None:
         if (Path("/") / name).is_symlink():  # the base links /lib and friends into /usr
             (target / name).symlink_to(f"usr/{name}")
     environment = copy_tree(ENVIRONMENT, target, ENVIRONMENT_WITHOUT)
+    for package in WITHOUT_TESTS:
+        for tests in list((environment / "lib/python3.11/site-packages" / package).rglob("tests")):
+            shutil.rmtree(tests)
     for script in (environment / "bin").iterdir():
         if not script.name.startswith("python"):
             script.unlink()

@@ -1,0 +1,83 @@
+"""What the sandbox expects of a strategy's source: standard library only, shared with the host."""
+
+from typing import Final
+
+RUNNER_VERSION: Final = "0.1.0"
+"""Sent in the first frame; image and controller are always of one version."""
+
+MAX_SOURCE_BYTES: Final = 256 * 1024
+"""Largest source in UTF-8."""
+
+STRATEGY_FILE: Final = "<strategy>"
+"""File name of the strategy in tracebacks."""
+
+REQUIRED_FUNCTIONS: Final = ("initialize",)
+"""Functions without which a source is no strategy."""
+
+OPTIONAL_FUNCTIONS: Final = ("before_trading_start", "handle_data")
+"""Functions that zipline calls when they are there; ``analyze`` is never called."""
+
+CONTEXT_ATTRIBUTES: Final = ("params", "symbols")
+"""Set on ``context`` before ``initialize``: parameters by name, and the trial's market set."""
+
+LAB_MODULE: Final = "lab"
+"""Imported by strategies as ``from stratlab_runner import lab``."""
+
+LAB_NAMES: Final = ("Bracket", "BracketError", "order_bracket")
+"""What a strategy may use of it."""
+
+BRACKET_ATTRIBUTES: Final = (
+    "amount",
+    "close",
+    "entry_price",
+    "is_open",
+    "is_pending",
+    "move_stop",
+    "stop_level",
+    "take_level",
+)
+"""Public attributes of ``lab.Bracket``."""
+
+ALLOWED_MODULES: Final = frozenset(
+    {
+        "__future__",
+        "abc",
+        "bisect",
+        "bottleneck",
+        "collections",
+        "copy",
+        "dataclasses",
+        "datetime",
+        "decimal",
+        "empyrical",
+        "enum",
+        "fractions",
+        "functools",
+        "heapq",
+        "itertools",
+        "math",
+        "numbers",
+        "numpy",
+        "operator",
+        "pandas",
+        "random",
+        "re",
+        "scipy",
+        "statistics",
+        "statsmodels",
+        "string",
+        "stratlab_runner",
+        "typing",
+        "warnings",
+        "zipline.api",
+        "zipline.errors",
+        "zipline.finance.execution",
+        "zipline.pipeline",
+        "zipline.utils.events",
+    }
+)
+"""Modules that a strategy may import, each with all that lies below it.
+
+This is feedback to whoever writes the strategy, not a wall: the sandbox is the wall. Of
+``stratlab_runner`` only :data:`LAB_MODULE` is meant.
+"""

@@ -1,0 +1,172 @@
+"""Sets up zipline for one trial: data, cost model, limits and what the strategy may touch."""
+
+from collections.abc import Mapping
+from typing import Any, final
+
+import pandas as pd
+from zipline.algorithm import TradingAlgorithm
+from zipline.assets import Asset
+from zipline.data.data_portal import DataPortal
+from zipline.finance.commission import CommissionModel, PerShare
+from zipline.finance.controls import MaxLeverage, MaxPositionSize
+from zipline.finance.slippage import FixedBasisPointsSlippage, SlippageModel
+from zipline.finance.trading import SimulationParameters
+from zipline.pipeline.data import EquityPricing
+from zipline.pipeline.loaders import USEquityPricingLoader
+
+from stratlab_proto.runner.v1 import runner_service_pb2 as pb
+from stratlab_runner import lab
+from stratlab_runner.recording import RecordingBlotter, SymbolNotInMarketError
+from stratlab_runner.reporter import Reporter
+from stratlab_runner.tier_data import TierData
+
+
+class TrialSetupError(Exception):
+    """The request does not fit the data that is mounted; never the strategy's fault."""
+
+
+@final
+class TrialAlgorithm(TradingAlgorithm):  # type: ignore[misc]  # zipline has no types
+    """Zipline's algorithm under the harness: costs, limits and symbols are not the strategy's.
+
+    Everything is imposed after ``initialize``, so nothing that the strategy sets there counts;
+    zipline itself refuses to set costs later. The benchmark is always zero.
+
+    Args:
+        request: The trial.
+        tier: Its data.
+        reporter: Where orders, fills and equity go.
+        functions: The strategy's functions by their zipline names.
+
+    Raises:
+        TrialSetupError: The window or a symbol is not in the data, or the cost model is unknown.
+    """
+
+    def __init__(
+        self, request: pb.RunTrial, tier: TierData, reporter: Reporter, functions: Mapping[str, Any]
+    ) -> None:
+        self._request = request
+        self._costs = _cost_models(request)
+        parameters = _simulation_parameters(request, tier)
+        sessions = parameters.sessions
+        _check_symbols(request, tier)
+        loader = USEquityPricingLoader.without_fx(tier.bar_reader, tier.adjustment_reader)
+        super().__init__(
+            sim_params=parameters,
+            data_portal=DataPortal(
+                tier.asset_finder,
+                trading_calendar=tier.calendar,
+                first_trading_day=tier.bar_reader.first_trading_day,
+                equity_daily_reader=tier.bar_reader,
+                adjustment_reader=tier.adjustment_reader,
+            ),
+            get_pipeline_loader=lambda column: _pipeline_loader(column, loader),
+            metrics_set={_SessionReporter(self, reporter, len(sessions))},
+            blotter=RecordingBlotter(reporter, request.symbols, int(sessions[0].timestamp())),
+            benchmark_returns=pd.Series(0.0, index=sessions),
+            **functions,
+        )
+
+    @property
+    def bars(self) -> int:
+        """Number of bars that the strategy will see."""
+        return len(self.sim_params.sessions)
+
+    def initialize(self, *args: Any, **kwargs: Any) -> None:
+        """Let the strategy initialize, then impose costs and limits."""
+        super().initialize(*args, **kwargs)
+        self.blotter.impose(*self._costs)
+        self.benchmark_sid = None
+        self.account_controls.append(MaxLeverage(self._request.max_leverage))
+        if self._request.max_position_shares:
+            self.trading_controls.append(
+                MaxPositionSize(on_error="fail", max_shares=self._request.max_position_shares)
+            )
+
+    def symbol(self, symbol_str: str, country_code: str | None = None) -> Asset:
+        """Look a symbol up, as zipline does.
+
+        Raises:
+            SymbolNotInMarketError: It is not in the trial's market set.
+        """
+        if str(symbol_str).upper() not in self._request.symbols:
+            raise SymbolNotInMarketError(str(symbol_str), self._request.symbols)
+        return super().symbol(symbol_str, country_code=country_code)
+
+    def sid(self, sid: int) -> Asset:
+        """Look an asset up by its number, as zipline does.
+
+        Raises:
+            SymbolNotInMarketError: It is not in the trial's market set.
+        """
+        asset = super().sid(sid)
+        if asset.symbol not in self._request.symbols:
+            raise SymbolNotInMarketError(asset.symbol, self._request.symbols)
+        return asset
+
+
+@final
+class _SessionReporter:
+    # A zipline metric: two hooks, called at the start and at the end of every session.
+    def __init__(self, algorithm: TrialAlgorithm, reporter: Reporter, bars: int) -> None:
+        self._algorithm = algorithm
+        self._reporter = reporter
+        self._bars = bars
+
+    def start_of_session(self, ledger: Any, session: pd.Timestamp, portal: Any) -> None:
+        del ledger, portal
+        self._algorithm.blotter.start_session(session)
+
+    def end_of_session(
+        self, packet: Any, ledger: Any, session: pd.Timestamp, number: int, portal: Any
+    ) -> None:
+        del packet, portal
+        self._reporter.equity(
+            int(session.timestamp()),
+            float(ledger.portfolio.portfolio_value),
+            (number + 1) / self._bars,
+        )
+
+
+def _simulation_parameters(request: pb.RunTrial, tier: TierData) -> SimulationParameters:
+    start, end = pd.Timestamp(request.start), pd.Timestamp(request.end)
+    sessions = tier.calendar.sessions_in_range(start, end)
+    if sessions.empty:
+        raise TrialSetupError(f"no session between {request.start} and {request.end}")
+    if start < tier.first_session or sessions[-1] > tier.last_session:
+        raise TrialSetupError(
+            f"{request.start}..{request.end} is not within the {tier.tier} tier, "
+            f"{tier.first_session.date()}..{tier.last_session.date()}"
+        )
+    return SimulationParameters(
+        start_session=sessions[0],
+        end_session=sessions[-1],
+        trading_calendar=tier.calendar,
+        capital_base=request.capital,
+        data_frequency="daily",
+    )
+
+
+def _check_symbols(request: pb.RunTrial, tier: TierData) -> None:
+    finder = tier.asset_finder
+    known = {asset.symbol for asset in finder.retrieve_all(finder.equities_sids)}
+    missing = sorted(set(request.symbols) - known)
+    if missing or not request.symbols:
+        raise TrialSetupError(f"the tier has no data for {', '.join(missing) or 'no symbol'}")
+
+
+def _cost_models(request: pb.RunTrial) -> tuple[SlippageModel, CommissionModel]:
+    if request.cost_model == "zipline":
+        return FixedBasisPointsSlippage(), PerShare()
+    if request.cost_model == "next_open":
+        return (
+            lab.NextOpenSlippage(request.slippage_bps, request.volume_limit),
+            PerShare(cost=request.commission_per_share, min_trade_cost=0.0),
+        )
+    raise TrialSetupError(f"the cost model {request.cost_model!r} is unknown")
+
+
+def _pipeline_loader(column: Any, loader: USEquityPricingLoader) -> USEquityPricingLoader:
+    if column.unspecialize() in EquityPricing.columns:
+        return loader
+    raise ValueError(f"no data for the pipeline column {column}")
