@@ -1,0 +1,198 @@
+"""Prepares a contract's rules for back-ends: windows over series only, and how far each looks back.
+
+Every target but Python itself needs the argument of a window function to be a named series, so
+``highest(close - open, 5)`` becomes ``highest(hoisted, 5)`` with the series ``hoisted`` computed
+at every bar. All back-ends start from this form.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
+
+from stratlab.contract import nodes
+from stratlab.contract.indicators import REGISTRY
+from stratlab.contract.language import format_rule, parse_rule
+
+if TYPE_CHECKING:
+    from stratlab.contract.model import Indicator, Rule, StrategyContract
+    from stratlab.domain.trial import Parameters
+
+_LOOKS_BACK = (*nodes.CROSSES, *nodes.TRENDS, *nodes.WINDOWS)
+
+
+@final
+@dataclass(frozen=True, slots=True, order=True)
+class Lookback:
+    """A number of bars: a constant plus parameters by name (one may appear twice)."""
+
+    bars: int = 0
+    parameters: tuple[str, ...] = ()
+
+    def plus(self, other: "Lookback") -> "Lookback":
+        """Return the sum."""
+        return Lookback(
+            self.bars + other.bars, tuple(sorted((*self.parameters, *other.parameters)))
+        )
+
+    def at(self, parameters: "Parameters") -> int:
+        """Return the number of bars for given parameter values."""
+        return self.bars + sum(int(parameters[name]) for name in self.parameters)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class LoweredRule:
+    """A rule ready for a back-end; ``text`` is the canonical rule before lowering."""
+
+    id: str
+    side: str
+    text: str
+    expression: nodes.Expression
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class LoweredContract:
+    """Rules of a contract over named series.
+
+    Attributes:
+        hoisted: Name -> expression of each computed series; later ones may use earlier ones.
+        entries, exits: The rules.
+        depths: Series name -> how far back it is read; names are flat (``macd_line``).
+        warm_up: Indicator id (None: prices only) with the bars it is looked back on; nothing is
+            evaluated before the largest sum of indicator warm-up and lookback.
+    """
+
+    hoisted: Mapping[str, nodes.Expression]
+    entries: tuple[LoweredRule, ...]
+    exits: tuple[LoweredRule, ...]
+    depths: Mapping[str, frozenset[Lookback]]
+    warm_up: frozenset[tuple[str | None, Lookback]]
+
+
+def lower(contract: "StrategyContract") -> LoweredContract:
+    """Return the lowered form of a valid contract."""
+    lowering = _Lowering(contract)
+    entries = tuple(lowering.rule(rule) for rule in contract.entry_rules)
+    exits = tuple(lowering.rule(rule) for rule in contract.exit_rules)
+    expressions = [rule.expression for rule in (*entries, *exits)]
+    depths: dict[str, set[Lookback]] = {"close": {Lookback()}}
+    for distance in contract.risk_model.distances.values():
+        if distance.kind == "atr":
+            depths.setdefault(distance.indicator, set()).add(Lookback())
+    for expression in (*lowering.hoisted.values(), *expressions):
+        for name, lookback in _reads(expression):
+            depths.setdefault(name, set()).add(lookback)
+    reaches = {
+        reach
+        for name, lookbacks in depths.items()
+        for lookback in lookbacks
+        for reach in lowering.reach(name, lookback)
+    }
+    return LoweredContract(
+        hoisted=lowering.hoisted,
+        entries=entries,
+        exits=exits,
+        depths={name: frozenset(found) for name, found in sorted(depths.items())},
+        warm_up=frozenset(reaches),
+    )
+
+
+def warm_up_bars(contract: "StrategyContract", parameters: "Parameters") -> int:
+    """Return W: the number of bars before the first one at which rules are evaluated."""
+    first = {
+        item.id: REGISTRY[item.name].warm_up(resolved(item, parameters))
+        for item in contract.indicators
+    }
+    return max(
+        (first[name] if name else 0) + lookback.at(parameters)
+        for name, lookback in lower(contract).warm_up
+    )
+
+
+def resolved(indicator: "Indicator", parameters: "Parameters") -> dict[str, int | float]:
+    """Return an indicator's parameters with the values of ``$name`` put in."""
+    return {
+        name: parameters[value[1:]] if isinstance(value, str) else value
+        for name, value in indicator.params.items()
+    }
+
+
+def flat_name(reference: nodes.Reference) -> str:
+    """Return the name of a reference's series as one identifier."""
+    return f"{reference.name}_{reference.output}" if reference.output else reference.name
+
+
+def window(call: nodes.Call) -> Lookback:
+    """Return the second argument of a function that takes a number of bars."""
+    match call.arguments[1]:
+        case nodes.Number(value=value):
+            return Lookback(int(value))
+        case nodes.Parameter(name=name):
+            return Lookback(0, (name,))
+        case other:
+            message = f"not a number of bars: {format_rule(other)}"
+            raise ValueError(message)
+
+
+class _Lowering:
+    def __init__(self, contract: "StrategyContract") -> None:
+        self.hoisted: dict[str, nodes.Expression] = {}
+        self._names: dict[nodes.Expression, str] = {}
+        self._indicators = {
+            f"{item.id}_{output}" if output else item.id: item.id
+            for item in contract.indicators
+            for output in REGISTRY[item.name].outputs or ("",)
+        }
+
+    def rule(self, rule: "Rule") -> LoweredRule:
+        expression = parse_rule(rule.when)
+        return LoweredRule(rule.id, rule.side, format_rule(expression), self._lower(expression))
+
+    def reach(self, name: str, lookback: Lookback) -> Iterator[tuple[str | None, Lookback]]:
+        if name not in self.hoisted:
+            yield self._indicators.get(name), lookback
+            return
+        for inner, own in _reads(self.hoisted[name]):
+            yield from self.reach(inner, own.plus(lookback))
+
+    def _lower(self, node: nodes.Expression) -> nodes.Expression:
+        parts = tuple(self._lower(part) for part in nodes.children(node))
+        lowered = nodes.with_children(node, parts)
+        if not isinstance(lowered, nodes.Call) or lowered.function not in _LOOKS_BACK:
+            return lowered
+        if lowered.function in nodes.CROSSES:
+            named = tuple(
+                part if isinstance(part, nodes.Reference) else self._named(part)
+                for part in lowered.arguments
+            )
+        else:
+            named = (self._named(lowered.arguments[0]), lowered.arguments[1])
+        return nodes.Call(lowered.function, named, lowered.column)
+
+    def _named(self, node: nodes.Expression) -> nodes.Expression:
+        # A number is the same at every bar, a plain series has a name already.
+        plain = isinstance(node, nodes.Reference) and not node.offset
+        if plain or next(_reads(node), None) is None:
+            return node
+        if node not in self._names:
+            self._names[node] = f"_x{len(self._names)}"
+            self.hoisted[self._names[node]] = node
+        return nodes.Reference(self._names[node], column=node.column)
+
+
+def _reads(node: nodes.Expression) -> Iterator[tuple[str, Lookback]]:
+    # Series that an expression reads at one bar, with the distance of the oldest value.
+    if isinstance(node, nodes.Reference):
+        if node.name not in nodes.POSITION:
+            yield flat_name(node), Lookback(node.offset)
+    elif isinstance(node, nodes.Call) and node.function in (*nodes.TRENDS, *nodes.WINDOWS):
+        own = window(node)
+        oldest = own.plus(Lookback(-1)) if node.function in {"highest", "lowest"} else own
+        yield from ((name, back.plus(oldest)) for name, back in _reads(node.arguments[0]))
+    elif isinstance(node, nodes.Call) and node.function in nodes.CROSSES:
+        for argument in node.arguments:
+            yield from ((name, back.plus(Lookback(1))) for name, back in _reads(argument))
+    else:
+        for part in nodes.children(node):
+            yield from _reads(part)

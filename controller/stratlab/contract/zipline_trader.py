@@ -1,0 +1,261 @@
+"""Writes the trading half of a compiled strategy: entries, exits, stops and the bar loop."""
+
+from typing import TYPE_CHECKING
+
+from stratlab.contract.lowering import LoweredContract, LoweredRule
+
+if TYPE_CHECKING:
+    from stratlab.contract.model import Distance, RiskModel, StrategyContract
+
+TICK = "0.01"
+
+_READ = '''\
+class Trader:
+    """Trades one symbol: feeds its series bar by bar and decides at each close."""
+
+    def __init__(self, asset, p, share):
+        self.asset = asset
+        self.p = p
+        self.share = share  # of the account's equity
+        self.series = Series(p)
+        self.bars = 0  # fed to the series
+        self.window = 0  # sessions from the first bar fed to this one
+        self.age = 0  # sessions since the newest bar fed
+        self.bracket = None
+        self.bars_held = 0
+        self.closing = False
+
+    def on_close(self, context, data):
+        """Act on the bar that just closed; orders fill from the next open on."""
+        if not self.read(context, data) or self.bars <= warm_up(self.series, self.p):
+            return
+        bracket = self.bracket
+        if bracket is not None and bracket.is_open:
+            self.bars_held += 1
+            if not self.closing:
+                self.manage(bracket)
+        elif (bracket is None or not bracket.is_pending) and data.can_trade(self.asset):
+            self.bracket = None
+            self.enter(context)
+
+    def read(self, context, data):
+        """Bring the series up to this bar; false when the symbol has none."""
+        started = self.window > 0
+        self.window += started
+        self.age += started
+        bar = Bar(*(data.current(self.asset, field) for field in Bar._fields))
+        if not (finite(*bar) and bar.volume > 0):
+            return False
+        if not started:
+            self.window = history_length(context, data, self.asset, self.series, self.p)
+            self.rebuild(data)
+        elif self.is_adjusted(data):
+            self.rebuild(data)
+        else:
+            update(self.series, self.p, bar)
+            self.bars += 1
+        self.age = 0
+        return True
+
+    def is_adjusted(self, data):
+        """Return whether a split or dividend changed the prices before this bar."""
+        closes = data.history(self.asset, "close", self.age + 1, "1d")
+        return not abs(closes.iloc[0] - self.series.close[0]) < ADJUSTMENT
+
+    def rebuild(self, data):
+        """Feed the series anew from history, which is adjusted as of now."""
+        columns = [
+            data.history(self.asset, field, self.window, "1d").tolist() for field in Bar._fields
+        ]
+        self.series = Series(self.p)
+        self.bars = 0
+        for bar in map(Bar._make, zip(*columns)):
+            if finite(*bar) and bar.volume > 0:
+                update(self.series, self.p, bar)
+                self.bars += 1
+'''
+
+_LOOP = '''\
+def history_length(context, data, asset, series, p):
+    """Return how many sessions to read at the start: warm-up, settling, as far as they exist."""
+    sessions = context.trading_calendar.sessions_in_range(asset.start_date, data.current_session)
+    return min(len(sessions), 3 * warm_up(series, p) + SETTLING)
+
+
+def initialize(context):
+    """Start one trader a symbol; each gets an equal share of the account."""
+    given = {**DEFAULTS, **context.params}
+    p = {name: type(default)(given[name]) for name, default in DEFAULTS.items()}
+    share = 1.0 / len(context.symbols)
+    context.traders = [Trader(symbol(name), p, share) for name in context.symbols]
+
+
+def handle_data(context, data):
+    """Let every trader act on the bar that just closed."""
+    for trader in context.traders:
+        trader.on_close(context, data)
+'''
+
+
+def trader_source(contract: "StrategyContract", lowered: LoweredContract) -> str:
+    """Return class ``Trader`` with ``initialize`` and ``handle_data``."""
+    methods = [_enter(contract.risk_model, lowered.entries)]
+    methods.append(_manage(contract, lowered.exits))
+    if contract.risk_model.breakeven or contract.risk_model.trailing:
+        methods.append(_tighten(contract.risk_model))
+    return "\n".join([_READ, *methods, "", _LOOP])
+
+
+def _enter(risk: "RiskModel", rules: tuple[LoweredRule, ...]) -> str:
+    lines = [
+        "    def enter(self, context):",
+        '        """Open a position when a rule says so; a long one when both sides do."""',
+        "        s, p = self.series, self.p",
+        *_choose_side(rules),
+    ]
+    checked = ["s.close[0]"]
+    for name, distance in _frozen(risk).items():
+        lines.append(f"        {name} = {_distance(distance)}")
+        checked.append(name)
+    if len(checked) > 1:
+        unusable = " and ".join(f"{name} > 0" for name in checked[1:])
+        lines += [
+            f"        if not (finite({', '.join(checked[1:])}) and {unusable}):",
+            "            return",
+        ]
+    lines += [
+        "        equity = context.portfolio.portfolio_value * self.share",
+        f"        amount = {_amount(risk)}",
+        "        if amount < 1:",
+        "            return",
+    ]
+    legs = "".join(
+        f", {leg}_distance={leg}" for leg in ("stop", "take") if getattr(risk, leg) is not None
+    )
+    lines += [
+        f"        self.bracket = lab.order_bracket(self.asset, side * amount{legs})",
+        "        self.bars_held = -1  # 0 on the bar of the fill",
+        "        self.closing = False",
+    ]
+    if risk.breakeven or risk.trailing:
+        lines.append("        self.entry_price = None")
+    if risk.breakeven:
+        lines.append("        self.trigger = trigger")
+    if risk.trailing:
+        lines.append("        self.trail = trail")
+    return "\n".join([*lines, ""])
+
+
+def _choose_side(rules: tuple[LoweredRule, ...]) -> list[str]:
+    lines: list[str] = []
+    for side, sign in (("long", 1), ("short", -1)):
+        calls = " or ".join(f"rule_{rule.id}(s, p)" for rule in rules if rule.side == side)
+        if calls:
+            lines += [f"        {'elif' if lines else 'if'} {calls}:", f"            side = {sign}"]
+    return [*lines, "        else:", "            return"]
+
+
+def _manage(contract: "StrategyContract", rules: tuple[LoweredRule, ...]) -> str:
+    sides = {rule.side for rule in contract.entry_rules}
+    head = "    def manage(self, bracket):"
+    tightens = contract.risk_model.breakeven or contract.risk_model.trailing
+    if not rules and not tightens:
+        return f'{head}\n        """Leave the position to its bracket."""\n'
+    lines = [head, '        """Close the position when a rule says so, else tighten its stop."""']
+    if rules:
+        lines += [
+            "        s, p = self.series, self.p",
+            "        state = (self.bars_held, bracket.entry_price)",
+        ]
+        if len(sides) == 1:
+            lines.append(f"        if {_leaves(rules, min(sides))}:")
+        else:
+            lines += [
+                "        if bracket.amount > 0:",
+                f"            leaves = {_leaves(rules, 'long')}",
+                "        else:",
+                f"            leaves = {_leaves(rules, 'short')}",
+                "        if leaves:",
+            ]
+        lines += ["            bracket.close()", "            self.closing = True"]
+        if tightens:
+            lines.append("            return")
+    if tightens:
+        lines.append("        self.tighten(bracket)")
+    return "\n".join([*lines, ""])
+
+
+def _leaves(rules: tuple[LoweredRule, ...], side: str) -> str:
+    calls = [f"rule_{rule.id}(s, p, *state)" for rule in rules if rule.side == side]
+    return " or ".join(calls) or "False"
+
+
+def _tighten(risk: "RiskModel") -> str:
+    lines = [
+        "    def tighten(self, bracket):",
+        '        """Move the stop towards the price, never away, from the next bar on."""',
+        "        side = 1 if bracket.amount > 0 else -1",
+        "        close, entry = self.series.close[0], bracket.entry_price",
+        "        # Frozen distances follow a split as the entry price does.",
+        "        scale = entry / self.entry_price if self.entry_price else 1.0",
+        "        self.entry_price = entry",
+    ]
+    names = [name for name, part in (("trigger", risk.breakeven), ("trail", risk.trailing)) if part]
+    lines += [f"        self.{name} *= scale" for name in names]
+    lines.append("        levels = []")
+    if risk.breakeven:
+        offset = (
+            f" + side * {risk.breakeven.offset_ticks} * {TICK}"
+            if risk.breakeven.offset_ticks
+            else ""
+        )
+        lines += [
+            "        if not above(self.trigger, side * (close - entry)):",
+            f"            levels.append(to_tick(entry{offset}))",
+        ]
+    if risk.trailing:
+        lines.append("        levels.append(to_tick(close - side * self.trail))")
+    return "\n".join(
+        [
+            *lines,
+            "        for level in levels:",
+            "            stop = bracket.stop_level",
+            "            if level > 0 and (stop is None or above(side * level, side * stop)):",
+            "                bracket.move_stop(level)",
+            "",
+        ]
+    )
+
+
+def _frozen(risk: "RiskModel") -> dict[str, "Distance"]:
+    found = {
+        "stop": risk.stop,
+        "take": risk.take,
+        "trigger": risk.breakeven.trigger if risk.breakeven else None,
+        "trail": risk.trailing.distance if risk.trailing else None,
+    }
+    return {name: distance for name, distance in found.items() if distance is not None}
+
+
+def _distance(distance: "Distance") -> str:
+    if distance.kind == "atr":
+        return f"{_value(distance.mult)} * s.{distance.indicator}[0]"
+    if distance.kind == "percent":
+        return f"s.close[0] * {_value(distance.value)} / 100.0"
+    return f"{_value(distance.value)} * {TICK}"
+
+
+def _value(value: float | str) -> str:
+    return f'p["{value[1:]}"]' if isinstance(value, str) else repr(value)
+
+
+def _amount(risk: "RiskModel") -> str:
+    sizing = risk.sizing
+    if sizing.kind == "units":
+        return str(sizing.units)
+    if sizing.kind == "percent_equity":
+        return f"math.floor(equity * {sizing.percent!r} / 100.0 / s.close[0])"
+    # However close the stop, a position is never worth more than its share of the equity.
+    shares = f"min(equity * {sizing.percent!r} / 100.0 / stop, equity / s.close[0])"
+    step = sizing.unit_step
+    return f"math.floor({shares})" if step == 1 else f"math.floor({shares} / {step}) * {step}"

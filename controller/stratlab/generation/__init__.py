@@ -1,0 +1,1 @@
+"""Writes candidates: from templates, by varying their parameters, and as compiled source."""
