@@ -92,9 +92,9 @@ def _root_read_only(_: Limits) -> Finding:
         if target == str(_TMP):
             continue
         read_only = bool(os.statvfs(target).f_flag & os.ST_RDONLY)
-        # The engine keeps /proc and /dev writable for root, which nobody here is.
+        # The kernel's own file systems stay writable for root, which nobody here is.
         if not read_only and (
-            not target.startswith(("/proc", "/dev")) or _may_make_files(Path(target))
+            not target.startswith(("/proc", "/dev", "/sys")) or _may_make_files(Path(target))
         ):
             writable.append(target)
     return not writable, f"writable mounts: {', '.join(writable) or 'none but /tmp'}"
@@ -328,8 +328,13 @@ def _environment(limits: Limits) -> Finding:
 
 
 def _no_shared_memory(_: Limits) -> Finding:
-    present = [name for name in ("/dev/shm", "/dev/mqueue") if Path(name).is_mount()]  # noqa: S108
-    return not present, f"mounted: {', '.join(present) or 'none'}"
+    # Message queues can also be made as files, past the refused mq_open.
+    usable = [
+        str(path)
+        for path in (Path("/dev/shm"), Path("/dev/mqueue"))  # noqa: S108 - what is probed
+        if _may_make_files(path) and not os.statvfs(path).f_flag & os.ST_RDONLY
+    ]
+    return not usable, f"usable: {', '.join(usable) or 'none'}"
 
 
 _PROBES: Mapping[str, Callable[[Limits], Finding]] = {

@@ -1,8 +1,6 @@
 """One member's end of the wire: a gRPC server on a unix socket of its own, for one call."""
 
 import asyncio
-import os
-import struct
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, final
@@ -10,13 +8,10 @@ from typing import Final, final
 import grpc
 import grpc.aio
 
-from stratlab.domain.errors import EngineError, UnsafeConfigurationError
+from stratlab.domain.errors import EngineError
 from stratlab.sandbox.frames import MAX_FRAME_BYTES
+from stratlab.sandbox.sockets import allow_only, socket_path
 from stratlab_proto.runner.v1 import runner_service_pb2 as pb
-
-SOCKET_NAME: Final = "link.sock"
-MAX_SOCKET_PATH: Final = 107
-"""Bytes of a unix socket's path; the kernel's sun_path holds one more for the end."""
 
 _SERVICE: Final = "stratlab.runner.v1.RunnerService"
 _OPTIONS: Final = (
@@ -28,9 +23,6 @@ _OPTIONS: Final = (
     ("grpc.http2.max_ping_strikes", 1),
 )
 _DRAIN_SECONDS: Final = 10**6
-_READ_WRITE: Final = 6
-_NOBODY: Final = 0xFFFF_FFFF
-_USER_OWNER, _USER, _GROUP_OWNER, _MASK, _OTHER = 0x01, 0x02, 0x04, 0x10, 0x20
 
 
 @final
@@ -54,12 +46,7 @@ class Link:
 
     def __init__(self, directory: Path, uid: int) -> None:
         self.directory = directory
-        self._path = directory / SOCKET_NAME
-        if len(os.fsencode(self._path)) > MAX_SOCKET_PATH:
-            raise UnsafeConfigurationError(
-                f"the socket path {str(self._path)!r} is longer than {MAX_SOCKET_PATH} bytes",
-                hint="Set TMPDIR to a short directory, for example /tmp.",
-            )
+        self._path = socket_path(directory)
         self._uid = uid
         self._server: grpc.aio.Server | None = None
         self._stopping: asyncio.Task[None] | None = None
@@ -87,7 +74,7 @@ class Link:
             server.add_insecure_port(f"unix:{self._path}")
             self._server = server
             await server.start()
-            _allow_only(self._path, self._uid)
+            allow_only(self._path, self._uid)
             self.directory.chmod(0o711)
         except (OSError, RuntimeError) as error:
             raise EngineError(f"the socket of a member cannot be made: {error}") from error
@@ -150,27 +137,3 @@ class Link:
         self._stopping = asyncio.create_task(self._server.stop(_DRAIN_SECONDS))
         self._attached.set()
         await self._closed.wait()
-
-
-def _allow_only(path: Path, uid: int) -> None:
-    # Connecting needs write permission on the socket. Root gives the socket away; anybody
-    # else may only add a user to its access list.
-    if os.geteuid() == 0:
-        os.chown(path, uid, uid)
-        path.chmod(0o600)
-        return
-    entries = (
-        (_USER_OWNER, _READ_WRITE, _NOBODY),
-        (_USER, _READ_WRITE, uid),
-        (_GROUP_OWNER, 0, _NOBODY),
-        (_MASK, _READ_WRITE, _NOBODY),
-        (_OTHER, 0, _NOBODY),
-    )
-    access_list = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *each) for each in entries)
-    try:
-        os.setxattr(path, "system.posix_acl_access", access_list)
-    except OSError as error:
-        raise UnsafeConfigurationError(
-            f"the socket {str(path)!r} cannot be closed to other users: {error.strerror}",
-            hint="Set TMPDIR to a directory on a file system with access lists (ext4, tmpfs).",
-        ) from error

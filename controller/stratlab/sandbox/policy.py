@@ -26,6 +26,7 @@ MIN_PIDS: Final = 32
 MIN_UID: Final = 10_000
 MAX_UID: Final = 2**31 - 1
 TMP_INODES: Final = 4096
+NOFILE: Final = 1024
 
 ENVIRONMENT: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -106,10 +107,11 @@ def member_config(
     limits = request.limits
     # gVisor does not see the host's cgroups everywhere, so both bounds hold everywhere.
     ulimits = {
-        "nofile": 1024,
+        "nofile": NOFILE,
         "nproc": limits.pids,
         "fsize": limits.tmp_mib * _MIB,
         "core": 0,
+        "msgqueue": 0,
         "memlock": 64 * 1024,
     }
     mounts = [_mount(request.socket_directory, SOCKET_TARGET, read_only=True)]
@@ -134,7 +136,9 @@ def member_config(
             "/tmp": (  # noqa: S108 - a mount point inside the container
                 f"rw,noexec,nosuid,nodev,size={limits.tmp_mib}m,nr_inodes={TMP_INODES},"
                 f"mode=0700,uid={request.uid},gid={request.uid}"
-            )
+            ),
+            # Hides the writable mqueue mount that the engine adds to every container.
+            "/dev/mqueue": "ro,noexec,nosuid,nodev,size=4k,nr_inodes=1",
         },
         "Mounts": mounts,
         "LogConfig": {"Type": "none", "Config": {}},
@@ -217,6 +221,7 @@ def _common_config(image_id: str, labels: ContainerLabels, host: HostTraits) -> 
             "Privileged": False,
             "CapDrop": ["ALL"],
             "IpcMode": "none",
+            "CgroupnsMode": "private",
             "OomScoreAdj": 1000,
             "OomKillDisable": False,
             "Init": False,

@@ -1,0 +1,225 @@
+"""Proves with a throw-away container that every limit of the policy holds on this host."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, final
+
+from stratlab.domain.errors import EngineError, SandboxNotReadyError
+from stratlab.domain.trial import Limits
+from stratlab.sandbox.containers import Site, Workplace, launch, leased, socket_directory
+from stratlab.sandbox.policy import ENVIRONMENT, NOFILE, TMP_INODES, HostTraits
+from stratlab.sandbox.sockets import allow_only, socket_path
+from stratlab.sandbox.text import clean_text
+from stratlab.sandbox.threads import to_the_end
+
+REMEDIES: Final[Mapping[str, str]] = {
+    "network": "Let the engine start containers with --network none.",
+    "root_read_only": "Use a storage driver that supports read-only roots (overlay2).",
+    "kernel_settings": "Let the engine mask /proc and /sys (no --privileged default).",
+    "identity": "Switch user namespace remapping off, or check the engine's user settings.",
+    "capabilities": "Let the engine drop all capabilities.",
+    "no_new_privileges": "Use an engine and kernel that support no-new-privileges.",
+    "seccomp_mode": "Use a kernel and engine with seccomp (`docker info` must list it).",
+    "seccomp_rows": "Check that the engine applies our seccomp profile.",
+    "sockets": "Check that the engine applies our seccomp profile.",
+    "file_locks": "Check that the engine applies our seccomp profile.",
+    "tmp_flags": "Let the engine mount tmpfs with noexec, nosuid and nodev.",
+    "tmp_size": "Let the engine mount tmpfs with a size.",
+    "tmp_inodes": "Let the engine mount tmpfs with nr_inodes.",
+    "rlimits": "Let the engine set ulimits.",
+    "environment": "Remove proxies and other variables from the engine's defaults.",
+    "shared_memory": "Let the engine start containers with --ipc none.",
+    "pids": "Enable the pids cgroup controller.",
+    "memory": "Enable the memory cgroup controller (and swap accounting, or switch swap off).",
+    "cpu": "Enable the cpu cgroup controller with CFS quotas.",
+    "kill": "Look at the engine's log: it could not kill a container at once.",
+}
+"""Every limit that must be proven -> what to do when it is not."""
+
+LIMITS: Final = Limits(memory_mib=256, cpus=1.0, pids=48, tmp_mib=16)
+"""Of the throw-away container: small, so that running into them takes little time."""
+
+_PROBE: Final = "stratlab_runner.canary_probe"
+_CAMPAIGN: Final = "canary"
+_PROBE_SECONDS: Final = 60.0
+_KILL_SECONDS: Final = 0.5
+_MAX_REPORT_BYTES: Final = 65_536
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class LimitFinding:
+    """Whether one limit held, and what was seen."""
+
+    limit: str
+    proven: bool
+    detail: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class CanaryReport:
+    """All findings of one proof.
+
+    Attributes:
+        image_id, runtime: What was proven.
+        seccomp_digest: Under which profile.
+        findings: One for each key of :data:`REMEDIES`, in that order.
+        seconds: What it took.
+    """
+
+    image_id: str
+    runtime: str
+    seccomp_digest: str
+    findings: tuple[LimitFinding, ...]
+    seconds: float
+
+    @property
+    def unproven(self) -> tuple[LimitFinding, ...]:
+        """The limits that did not hold."""
+        return tuple(finding for finding in self.findings if not finding.proven)
+
+    def require_all(self) -> None:
+        """Check that every limit was proven.
+
+        Raises:
+            SandboxNotReadyError: One was not; names it, what was seen and the remedy.
+        """
+        for finding in self.unproven:
+            raise SandboxNotReadyError(
+                f"the limit {finding.limit!r} is not proven under {self.runtime}: {finding.detail}",
+                hint=f"{REMEDIES[finding.limit]} See all limits with `stratlab doctor`.",
+                limit=finding.limit,
+                runtime=self.runtime,
+            )
+
+
+async def prove(
+    workplace: Workplace, image_id: str, runtime: str, host: HostTraits
+) -> CanaryReport:
+    """Run the probe under the policy of a member, kill it, and return what held.
+
+    Raises:
+        EngineError: The probe did not start or report.
+        EngineUnavailableError: No engine answers.
+        SandboxNotReadyError: The image is gone.
+        UnsafeConfigurationError: The policy refuses.
+    """
+    clock = workplace.clock
+    began = clock.monotonic()
+    draft = Site(image_id, runtime, host, LIMITS)
+    async with leased(workplace, draft, _CAMPAIGN, 2 * _PROBE_SECONDS) as lease:
+        site = Site(image_id, runtime, host, LIMITS, command=_command(lease.uid))
+        directory = socket_directory(workplace, lease)
+        listener = _Listener(directory, lease.uid)
+        try:
+            await listener.open()
+            await launch(workplace, site, lease, directory)
+            try:
+                answer = await asyncio.wait_for(listener.report, _PROBE_SECONDS)
+            except TimeoutError:
+                state = await workplace.threads.call(workplace.engine.state, lease.member_id)
+                raise EngineError(
+                    f"the canary did not report within {_PROBE_SECONDS:g} s ({state})",
+                    hint="Run `make image`, then `stratlab doctor`.",
+                ) from None
+            findings = parse_findings(answer)
+            killed = clock.monotonic()
+            await workplace.threads.call(workplace.engine.kill, lease.member_id)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(listener.gone.wait(), 10 * _KILL_SECONDS)
+            took = clock.monotonic() - killed
+            dead = listener.gone.is_set() and took <= _KILL_SECONDS
+            findings["kill"] = LimitFinding("kill", dead, f"gone after {took:.2f} s")
+        finally:
+            await to_the_end(listener.close())
+    missing = "the probe said nothing about it"
+    return CanaryReport(
+        image_id,
+        runtime,
+        workplace.profile.digest,
+        tuple(
+            findings.get(name, LimitFinding(name, proven=False, detail=missing))
+            for name in REMEDIES
+        ),
+        clock.monotonic() - began,
+    )
+
+
+def parse_findings(answer: bytes) -> dict[str, LimitFinding]:
+    """Read a probe's report; anything unexpected counts as not proven.
+
+    Raises:
+        EngineError: It is no report at all.
+    """
+    try:
+        rows = [
+            LimitFinding(
+                str(row["limit"]), row["proven"] is True, clean_text(str(row["detail"]), 300)
+            )
+            for row in json.loads(answer)
+        ]
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise EngineError("the canary's report cannot be read") from error
+    return {row.limit: row for row in rows}
+
+
+def _command(uid: int) -> tuple[str, ...]:
+    expected: dict[str, Any] = {
+        "uid": uid,
+        "memory_mib": LIMITS.memory_mib,
+        "cpus": LIMITS.cpus,
+        "pids": LIMITS.pids,
+        "tmp_mib": LIMITS.tmp_mib,
+        "tmp_inodes": TMP_INODES,
+        "nofile": NOFILE,
+        "environment": sorted({*ENVIRONMENT, "PATH", "HOSTNAME", "LC_CTYPE"}),
+    }
+    return ("python", "-P", "-m", _PROBE, json.dumps(expected))
+
+
+@final
+class _Listener:
+    # Takes one report on one connection, and sees when that connection ends.
+    def __init__(self, directory: Path, uid: int) -> None:
+        self._directory = directory
+        self._path = socket_path(directory)
+        self._uid = uid
+        self._server: asyncio.Server | None = None
+        self.report: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self.gone = asyncio.Event()
+
+    async def open(self) -> None:
+        self._directory.mkdir(mode=0o700)
+        self._server = await asyncio.start_unix_server(
+            self._serve, self._path, limit=_MAX_REPORT_BYTES
+        )
+        allow_only(self._path, self._uid)
+        self._directory.chmod(0o711)
+
+    async def close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            await self._server.wait_closed()
+        self.report.cancel()
+        with suppress(FileNotFoundError):
+            self._path.unlink()
+        with suppress(FileNotFoundError):
+            self._directory.rmdir()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            line = await reader.readline()
+            if not self.report.done():
+                self.report.set_result(line)
+            await reader.read()
+        except (ValueError, OSError) as error:
+            if not self.report.done():
+                self.report.set_exception(EngineError(f"the canary's report broke: {error}"))
+        finally:
+            self.gone.set()
+            writer.close()

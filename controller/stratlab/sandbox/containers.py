@@ -1,0 +1,150 @@
+"""The frame around every member: lease before create, and kill, remove, release after."""
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Final, final
+
+import structlog
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_fixed
+
+from stratlab.domain.errors import EngineUnavailableError, InfrastructureError
+from stratlab.domain.ports import Clock, Lease, Leases
+from stratlab.domain.trial import Limits
+from stratlab.sandbox.engine import DockerEngine
+from stratlab.sandbox.labels import ContainerLabels
+from stratlab.sandbox.policy import HostTraits, MemberRequest, member_config
+from stratlab.sandbox.seccomp import SeccompProfile
+from stratlab.sandbox.threads import Threads, to_the_end
+
+_log = structlog.get_logger(__name__)
+
+_REMOVE_TRIES: Final = 3
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """What everything that makes containers shares.
+
+    Attributes:
+        engine, threads, leases, clock: As named.
+        profile: The seccomp profile of members.
+        installation: Id of the home directory.
+        controller: Identity of this process.
+        socket_root: Directory of all sockets of this process.
+    """
+
+    engine: DockerEngine
+    threads: Threads
+    leases: Leases
+    clock: Clock
+    profile: SeccompProfile
+    installation: str
+    controller: str
+    socket_root: Path
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What a member is made from.
+
+    Attributes:
+        image_id: Of the sandbox image.
+        runtime: Container runtime.
+        host: Traits of the host.
+        limits: What the member may use.
+        data_directory: Its tier, None for a probe.
+        command: Replaces the image's entry point, empty for the runner.
+    """
+
+    image_id: str
+    runtime: str
+    host: HostTraits
+    limits: Limits
+    data_directory: Path | None = None
+    command: tuple[str, ...] = ()
+
+
+@asynccontextmanager
+async def leased(
+    workplace: Workplace, site: Site, campaign_id: str, lifetime_seconds: float
+) -> AsyncIterator[Lease]:
+    """Hold a lease; on leaving, its container is killed and removed and the lease released.
+
+    When the engine does not remove the container the lease stays, so that its user id is not
+    given out again, and the reaper goes on trying.
+    """
+    name = f"stratlab-{workplace.installation[:8]}-{secrets.token_hex(6)}"
+    wanted = Lease(
+        member_id=name,
+        campaign_id=campaign_id,
+        owner=workplace.controller,
+        uid=0,
+        image_id=site.image_id,
+        runtime=site.runtime,
+        deadline=workplace.clock.now() + timedelta(seconds=lifetime_seconds),
+    )
+    lease = await workplace.threads.call(workplace.leases.acquire, wanted)
+    try:
+        yield lease
+    finally:
+        await to_the_end(_dispose(workplace, lease))
+
+
+async def launch(workplace: Workplace, site: Site, lease: Lease, socket_directory: Path) -> None:
+    """Create and start the container of ``lease`` under the policy.
+
+    Raises:
+        UnsafeConfigurationError: The policy refuses.
+        SandboxNotReadyError: The image is gone.
+        EngineUnavailableError: No engine answers.
+        EngineError: The engine refused.
+    """
+    request = MemberRequest(
+        image_id=site.image_id,
+        runtime=site.runtime,
+        uid=lease.uid,
+        limits=site.limits,
+        socket_directory=socket_directory,
+        data_directory=site.data_directory,
+        labels=ContainerLabels(
+            installation=workplace.installation,
+            controller=workplace.controller,
+            member=lease.member_id,
+            campaign=lease.campaign_id,
+            deadline=int(lease.deadline.timestamp()),
+        ),
+        command=site.command,
+    )
+    config = member_config(request, site.host, workplace.profile)
+    await workplace.threads.call(workplace.engine.create, lease.member_id, config)
+    await workplace.threads.call(workplace.engine.start, lease.member_id)
+
+
+def socket_directory(workplace: Workplace, lease: Lease) -> Path:
+    """Return the directory of a member's socket."""
+    return workplace.socket_root / lease.member_id.rpartition("-")[2]
+
+
+async def _dispose(workplace: Workplace, lease: Lease) -> None:
+    # Kill is the quicker call; removing may take its time once nothing runs any more.
+    name = lease.member_id
+    try:
+        async for attempt in AsyncRetrying(
+            stop=stop_after_attempt(_REMOVE_TRIES),
+            wait=wait_fixed(0.2),
+            retry=retry_if_exception_type((InfrastructureError, EngineUnavailableError)),
+            reraise=True,
+        ):
+            with attempt:
+                await workplace.threads.call(workplace.engine.kill, name)
+                await workplace.threads.call(workplace.engine.remove, name)
+    except (InfrastructureError, EngineUnavailableError) as error:
+        _log.warning("container not removed, left to the reaper", member=name, error=str(error))
+    else:
+        await workplace.threads.call(workplace.leases.release, name)

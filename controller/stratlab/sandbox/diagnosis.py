@@ -1,0 +1,151 @@
+"""What `stratlab doctor` says about engine, image, profile and host."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, final
+
+from stratlab.domain.errors import SandboxNotReadyError, StratlabError
+from stratlab.sandbox.canary import REMEDIES, CanaryReport
+from stratlab.sandbox.engine import DockerEngine, EngineInfo
+from stratlab.sandbox.policy import RUNTIMES
+from stratlab.sandbox.seccomp import load_seccomp_profile
+from stratlab.settings import SandboxSettings
+
+_MIN_FREE_BYTES: Final = 2 << 30
+_GOOD_STORAGE: Final = frozenset({"overlay2", "fuse-overlayfs", "btrfs", "zfs", "overlayfs"})
+# Known escapes of the runtime itself: component -> (first version without it, name).
+_FIXED_IN: Final = {"runc": ((1, 1, 12), "CVE-2024-21626")}
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """One line of `stratlab doctor`.
+
+    Attributes:
+        name: What was looked at.
+        ok: Whether it is as it should be.
+        detail: What was seen.
+        remedy: What to do, "" when ok.
+    """
+
+    name: str
+    ok: bool
+    detail: str
+    remedy: str = ""
+
+
+def diagnose(settings: SandboxSettings, home: Path) -> list[Diagnosis]:
+    """Look at everything that the sandbox rests on, without starting a container; never raises.
+
+    Blocks for as long as the engine takes to answer.
+    """
+    lines = [_disk(home), _profile()]
+    try:
+        engine = DockerEngine(settings.engine)
+        try:
+            lines += _engine(engine.info(), settings)
+            lines.append(_image(engine.resolve_image(settings.image), settings.image))
+        finally:
+            engine.close()
+    except SandboxNotReadyError as error:
+        lines.append(_failed("image", error))
+    except StratlabError as error:
+        lines.append(_failed("engine", error))
+    return lines
+
+
+def describe_limits(report: CanaryReport) -> list[Diagnosis]:
+    """Return one line for each limit that the canary tried."""
+    return [
+        Diagnosis(
+            f"limit {finding.limit} ({report.runtime})",
+            finding.proven,
+            finding.detail,
+            "" if finding.proven else REMEDIES[finding.limit],
+        )
+        for finding in report.findings
+    ]
+
+
+def _engine(info: EngineInfo, settings: SandboxSettings) -> Iterator[Diagnosis]:
+    components = ", ".join(
+        f"{name} {version}" for name, version in info.components.items() if name != "Engine"
+    )
+    yield Diagnosis(
+        "engine", ok=True, detail=f"{info.version} ({components}), kernel {info.kernel}"
+    )
+    yield from _old_components(info)
+    yield Diagnosis(
+        "cgroups",
+        ok=info.cgroup_driver != "none",
+        detail=f"v{info.cgroup_version}, driver {info.cgroup_driver}",
+        remedy="" if info.cgroup_driver != "none" else "Enable cgroups for the engine.",
+    )
+    good = info.storage_driver in _GOOD_STORAGE
+    yield Diagnosis(
+        "storage driver",
+        ok=good,
+        detail=info.storage_driver,
+        remedy="" if good else "Use overlay2: each container would copy the whole image.",
+    )
+    seccomp = any("seccomp" in option for option in info.security_options)
+    yield Diagnosis(
+        "seccomp support",
+        ok=seccomp,
+        detail=", ".join(info.security_options) or "none",
+        remedy="" if seccomp else "Use a kernel and engine with seccomp.",
+    )
+    usable = settings.runtime in info.runtimes and settings.runtime in RUNTIMES
+    yield Diagnosis(
+        "runtime",
+        ok=usable,
+        detail=f"{settings.runtime} of {', '.join(info.runtimes)}",
+        remedy="" if usable else "Set sandbox.runtime to runc, or install runsc in the engine.",
+    )
+
+
+def _old_components(info: EngineInfo) -> Iterator[Diagnosis]:
+    # A distribution may have patched the version that it ships, so this informs only.
+    for name, (fixed, weakness) in _FIXED_IN.items():
+        version = info.components.get(name, "")
+        numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:3])
+        if numbers and numbers < fixed:
+            wanted = ".".join(map(str, fixed))
+            yield Diagnosis(
+                f"{name} version",
+                ok=True,
+                detail=f"{version} is older than {wanted}: {weakness} is open unless your "
+                "distribution has fixed it in this version",
+                remedy=f"Install {name} {wanted} or later, or your distribution's updates.",
+            )
+
+
+def _image(image_id: str, tag: str) -> Diagnosis:
+    return Diagnosis("image", ok=True, detail=f"{tag} is {image_id}")
+
+
+def _profile() -> Diagnosis:
+    try:
+        profile = load_seccomp_profile()
+    except StratlabError as error:
+        return _failed("seccomp profile", error)
+    return Diagnosis("seccomp profile", ok=True, detail=f"sha256 {profile.digest}")
+
+
+def _disk(home: Path) -> Diagnosis:
+    existing = next(path for path in (home, *home.parents) if path.exists())
+    free = shutil.disk_usage(existing).free
+    return Diagnosis(
+        "disk space",
+        ok=free >= _MIN_FREE_BYTES,
+        detail=f"{free / 1e9:.1f} GB free at {existing}",
+        remedy="" if free >= _MIN_FREE_BYTES else "Free some space: 2 GiB are needed.",
+    )
+
+
+def _failed(name: str, error: StratlabError) -> Diagnosis:
+    return Diagnosis(name, ok=False, detail=error.message, remedy=error.hint)

@@ -1,0 +1,133 @@
+"""Whether containers may be used: proven once per runtime and start, and not before."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final, final
+
+import structlog
+
+from stratlab.domain.errors import SandboxNotReadyError, StratlabError
+from stratlab.sandbox.canary import CanaryReport, prove
+from stratlab.sandbox.containers import Workplace
+from stratlab.sandbox.policy import HostTraits
+
+_log = structlog.get_logger(__name__)
+
+_COOL_DOWN_SECONDS: Final = 10.0
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a successful proof allows to run: this image on this host."""
+
+    image_id: str
+    host: HostTraits
+    report: CanaryReport
+
+
+@final
+class Readiness:
+    """Proves runtimes on demand and remembers the answer.
+
+    A proof holds until the controller ends or :meth:`invalidate` is called. It is never stored:
+    the engine's configuration, the kernel's settings and the image can change while no
+    controller runs, without any version number telling. A failed proof is tried again, by
+    the next one that asks, after ten seconds.
+
+    Args:
+        workplace: Engine, leases and the rest.
+        image: Tag of the sandbox image.
+        cgroup_parent: From the settings.
+    """
+
+    def __init__(
+        self,
+        workplace: Workplace,
+        image: str,
+        cgroup_parent: str,
+    ) -> None:
+        self._workplace = workplace
+        self._image = image
+        self._cgroup_parent = cgroup_parent
+        self._proofs: dict[str, asyncio.Task[Proof]] = {}
+        self._failed_at: dict[str, float] = {}
+        self._events: dict[str, asyncio.Event] = {}
+
+    async def proven(self, runtime: str) -> Proof:
+        """Return the proof of ``runtime``, waiting for one that is under way.
+
+        Raises:
+            SandboxNotReadyError: The image or the runtime is missing, or a limit is unproven.
+            EngineUnavailableError: No engine answers.
+            EngineError: The engine refused.
+            UnsafeConfigurationError: The policy refuses.
+        """
+        task = self._proofs.get(runtime)
+        if task is None or self._may_try_again(runtime, task):
+            task = asyncio.create_task(self._prove(runtime), name=f"prove-{runtime}")
+            self._proofs[runtime] = task
+        # Whoever waits may be cancelled; the proof serves the others.
+        return await asyncio.shield(task)
+
+    def known(self, runtime: str) -> Proof | None:
+        """Return the proof of ``runtime`` if it was made, without waiting."""
+        task = self._proofs.get(runtime)
+        if task is None or not task.done() or task.cancelled() or task.exception() is not None:
+            return None
+        return task.result()
+
+    def event(self, runtime: str) -> asyncio.Event:
+        """Return the event that is set while ``runtime`` is proven."""
+        return self._events.setdefault(runtime, asyncio.Event())
+
+    def invalidate(self, runtime: str) -> None:
+        """Forget a proof, because something it rests on has changed."""
+        task = self._proofs.get(runtime)
+        if task is not None and task.done():
+            del self._proofs[runtime]
+            self.event(runtime).clear()
+
+    async def close(self) -> None:
+        """End proofs that are under way."""
+        tasks = list(self._proofs.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _may_try_again(self, runtime: str, task: asyncio.Task[Proof]) -> bool:
+        if not task.done() or (not task.cancelled() and task.exception() is None):
+            return False
+        waited = self._workplace.clock.monotonic() - self._failed_at.get(runtime, 0.0)
+        return waited >= _COOL_DOWN_SECONDS
+
+    async def _prove(self, runtime: str) -> Proof:
+        try:
+            proof = await self._proof(runtime)
+        except StratlabError as error:
+            self._failed_at[runtime] = self._workplace.clock.monotonic()
+            _log.warning("sandbox not ready", runtime=runtime, reason=str(error))
+            raise
+        _log.info(
+            "sandbox proven",
+            runtime=runtime,
+            image=proof.image_id,
+            seconds=round(proof.report.seconds, 2),
+        )
+        self.event(runtime).set()
+        return proof
+
+    async def _proof(self, runtime: str) -> Proof:
+        threads, engine = self._workplace.threads, self._workplace.engine
+        info = await threads.call(engine.info)
+        if runtime not in info.runtimes:
+            raise SandboxNotReadyError(
+                f"the Docker engine has no runtime {runtime!r}",
+                hint=f"Set sandbox.runtime to one of {', '.join(info.runtimes)}, or install it.",
+                runtime=runtime,
+            )
+        host = HostTraits(info.cgroup_version, info.cgroup_driver, self._cgroup_parent, info.cpus)
+        image_id = await threads.call(engine.resolve_image, self._image)
+        report = await prove(self._workplace, image_id, runtime, host)
+        report.require_all()
+        return Proof(image_id, host, report)

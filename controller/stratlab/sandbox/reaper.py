@@ -1,0 +1,111 @@
+"""Finds containers, leases and sockets that nobody needs any more, and removes them."""
+
+import asyncio
+import shutil
+from dataclasses import dataclass, field
+from typing import Final, final
+
+import structlog
+
+from stratlab.domain.errors import EngineUnavailableError, InfrastructureError
+from stratlab.domain.ports import Clock, Lease, Leases
+from stratlab.sandbox.engine import ContainerSummary, DockerEngine
+from stratlab.sandbox.identity import abandoned_socket_roots, may_be_alive
+from stratlab.sandbox.labels import INSTALLATION_LABEL, ContainerKind, ContainerLabels
+from stratlab.sandbox.threads import Threads
+
+_log = structlog.get_logger(__name__)
+
+SWEEP_SECONDS: Final = 15.0
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class SweepReport:
+    """What one sweep removed, by name."""
+
+    containers: tuple[str, ...] = ()
+    leases: tuple[str, ...] = ()
+    directories: tuple[str, ...] = field(default=())
+
+
+@final
+class Reaper:
+    """Reconciles the engine's containers with the leases of one installation.
+
+    Args:
+        engine: Where containers are.
+        leases: Which of them may be.
+        clock: For deadlines.
+        installation: Containers of others are never touched.
+    """
+
+    def __init__(
+        self, engine: DockerEngine, leases: Leases, clock: Clock, installation: str
+    ) -> None:
+        self._engine = engine
+        self._leases = leases
+        self._clock = clock
+        self._installation = installation
+
+    def sweep(self) -> SweepReport:
+        """Remove every container of ours that is orphaned or late, and what belongs to it.
+
+        Blocks; safe to call at any time, also while members start and end.
+
+        Raises:
+            EngineUnavailableError: No engine answers.
+            EngineError: The engine refused to list.
+        """
+        # Containers first: a lease is written before its container is made and released
+        # after it is gone, so a container in this list whose lease is missing from the
+        # later one is an orphan for certain.
+        containers = self._engine.labelled(INSTALLATION_LABEL, self._installation)
+        leases = {lease.member_id: lease for lease in self._leases.live()}
+        removed = [
+            container.name
+            for container in containers
+            if self._is_over(container, leases) and self._remove(container.name)
+        ]
+        released = [
+            lease.member_id
+            for lease in leases.values()
+            if self._is_void(lease) and self._remove(lease.member_id)
+        ]
+        for member_id in released:
+            self._leases.release(member_id)
+        directories = [str(path) for path in abandoned_socket_roots(self._installation)]
+        for directory in directories:
+            shutil.rmtree(directory, ignore_errors=True)
+        report = SweepReport(tuple(removed), tuple(released), tuple(directories))
+        if removed or released or directories:
+            _log.info("swept", containers=removed, leases=released, socket_directories=directories)
+        return report
+
+    async def keep_sweeping(self, threads: Threads) -> None:
+        """Sweep for ever; an engine that is away is asked again at the next turn."""
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            try:
+                await threads.call(self.sweep)
+            except (InfrastructureError, EngineUnavailableError) as error:
+                _log.warning("sweep failed", error=str(error))
+
+    def _is_over(self, container: ContainerSummary, leases: dict[str, Lease]) -> bool:
+        labels = ContainerLabels.from_mapping(container.labels)
+        if labels.deadline <= self._clock.now().timestamp():
+            return True
+        if not may_be_alive(labels.controller):
+            return True
+        return labels.kind is ContainerKind.MEMBER and container.name not in leases
+
+    def _is_void(self, lease: Lease) -> bool:
+        return lease.deadline <= self._clock.now() or not may_be_alive(lease.owner)
+
+    def _remove(self, name: str) -> bool:
+        try:
+            self._engine.remove(name)
+        except (InfrastructureError, EngineUnavailableError) as error:
+            _log.warning("container not removed", member=name, error=str(error))
+            return False
+        return True

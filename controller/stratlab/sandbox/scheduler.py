@@ -1,0 +1,291 @@
+"""The port ``Sandbox``: deals containers to batches, and tries again what was nobody's fault."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Final, Self, final
+
+import structlog
+from tenacity import (
+    AsyncRetrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_random_exponential,
+)
+
+from stratlab.domain.errors import (
+    EngineUnavailableError,
+    InfrastructureError,
+    InvalidSourceError,
+    InvalidSpecError,
+    SandboxNotReadyError,
+    StratlabError,
+)
+from stratlab.domain.ports import Clock, Leases, MarketData, ProgressListener
+from stratlab.domain.trial import (
+    Outcome,
+    SandboxIdentity,
+    TrialBatch,
+    TrialClaim,
+    TrialSpec,
+)
+from stratlab.sandbox.containers import Site, Workplace
+from stratlab.sandbox.engine import DockerEngine
+from stratlab.sandbox.identity import controller_id, installation_id, socket_root
+from stratlab.sandbox.member import Member
+from stratlab.sandbox.readiness import Proof, Readiness
+from stratlab.sandbox.reaper import Reaper
+from stratlab.sandbox.seccomp import load_seccomp_profile
+from stratlab.sandbox.slots import FairSlots
+from stratlab.sandbox.sockets import make_socket_root
+from stratlab.sandbox.threads import Threads
+from stratlab.settings import SandboxSettings
+
+_log = structlog.get_logger(__name__)
+
+TRIES: Final = 3
+_PROVE_AGAIN_SECONDS: Final = 15.0
+MAX_SOURCE_BYTES: Final = 1 << 20
+"""What fits into a frame with room to spare; screening allows less."""
+
+
+@final
+class DockerSandbox:
+    """Runs batches of trials in single-use containers.
+
+    Args:
+        settings: Section of the settings.
+        home: Home directory; its installation id marks our containers.
+        engine: Docker engine.
+        leases: Persistent record of containers.
+        market_data: Where the tiers of data sets lie.
+        clock: Time.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: SandboxSettings,
+        home: Path,
+        engine: DockerEngine,
+        leases: Leases,
+        market_data: MarketData,
+        clock: Clock,
+    ) -> None:
+        installation = installation_id(home)
+        self._settings = settings
+        self._market_data = market_data
+        self._threads = Threads()
+        self._workplace = Workplace(
+            engine=engine,
+            threads=self._threads,
+            leases=leases,
+            clock=clock,
+            profile=load_seccomp_profile(),
+            installation=installation,
+            controller=controller_id(),
+            socket_root=socket_root(installation),
+        )
+        self._readiness = Readiness(self._workplace, settings.image, settings.cgroup_parent)
+        self._reaper = Reaper(engine, leases, clock, installation)
+        self._slots = FairSlots(settings.members or os.cpu_count() or 1)
+        self._background: list[asyncio.Task[None]] = []
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        settings: SandboxSettings,
+        home: Path,
+        leases: Leases,
+        market_data: MarketData,
+        clock: Clock,
+    ) -> AsyncIterator[Self]:
+        """Reconcile what an earlier controller left and prove the limits, in the background.
+
+        Yields at once; batches wait for the proof. Running batches must end before the block.
+
+        Args:
+            settings: Section of the settings.
+            home: Home directory; its installation id marks our containers.
+            leases: Persistent record of containers.
+            market_data: Where the tiers of data sets lie.
+            clock: Time.
+
+        Raises:
+            StoreError: The home directory cannot be written.
+            UnsafeConfigurationError: The engine's address or the seccomp profile is unsafe.
+        """
+        engine = DockerEngine(settings.engine)
+        sandbox = cls(
+            settings=settings,
+            home=home,
+            engine=engine,
+            leases=leases,
+            market_data=market_data,
+            clock=clock,
+        )
+        await sandbox.start()
+        try:
+            yield sandbox
+        finally:
+            await sandbox.stop()
+            engine.close()
+
+    async def start(self) -> None:
+        """Begin the background work."""
+        self._background.append(asyncio.create_task(self._boot(), name="sandbox-boot"))
+
+    async def stop(self) -> None:
+        """End the background work and remove our sockets; batches must have ended."""
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        await self._readiness.close()
+        self._threads.close()
+        with suppress(OSError):
+            self._workplace.socket_root.rmdir()
+
+    @property
+    def ready(self) -> asyncio.Event:
+        """Set while the limits of the configured runtime are proven."""
+        return self._readiness.event(self._settings.runtime)
+
+    @property
+    def proof(self) -> Proof | None:
+        """The proof of the configured runtime, None while there is none."""
+        return self._readiness.known(self._settings.runtime)
+
+    async def prove(self, runtime: str = "") -> Proof:
+        """Return the proof of ``runtime`` (default: the configured one), making it if needed.
+
+        Raises:
+            SandboxNotReadyError: The image or the runtime is missing, or a limit is unproven.
+            EngineUnavailableError: No engine answers.
+            EngineError: The engine refused.
+        """
+        await self._threads.call(make_socket_root, self._workplace.socket_root)
+        return await self._readiness.proven(runtime or self._settings.runtime)
+
+    async def run(self, batch: TrialBatch, on_progress: ProgressListener) -> list[TrialClaim]:
+        """Run all trials of ``batch`` and return one claim each, in their order.
+
+        A failing strategy is an outcome, never an exception. Cancelling the task that awaits
+        this kills the container before the cancellation is delivered.
+
+        Raises:
+            SandboxNotReadyError: Image missing or a limit unproven.
+            EngineUnavailableError: No engine answers.
+            EngineError: The engine refused the proof.
+            UnsafeConfigurationError: The policy refuses the batch's limits.
+            InvalidSpecError: The trials do not share one tier and data set.
+            InvalidSourceError: The source cannot be sent.
+            DataSetNotFoundError: No such data set.
+        """
+        if not batch.trials:
+            return []
+        _check(batch)
+        proof = await self.prove(batch.runtime)
+        first = batch.trials[0]
+        directory = await self._threads.call(
+            self._market_data.mount, first.market.data_set, first.window.tier
+        )
+        site = Site(proof.image_id, batch.runtime, proof.host, batch.limits, directory.resolve())
+        claims: list[TrialClaim] = []
+        while len(claims) < len(batch.trials):
+            pending = batch.trials[len(claims) :]
+            claims += await self._some_claims(site, batch, pending, on_progress)
+        return claims
+
+    async def _some_claims(
+        self,
+        site: Site,
+        batch: TrialBatch,
+        pending: Sequence[TrialSpec],
+        on_progress: ProgressListener,
+    ) -> Sequence[TrialClaim]:
+        # At least one claim, from the first member that gets that far.
+        try:
+            async for attempt in AsyncRetrying(
+                stop=stop_after_attempt(TRIES),
+                wait=wait_random_exponential(multiplier=0.2, max=3.0),
+                retry=retry_if_exception_type((InfrastructureError, EngineUnavailableError)),
+                reraise=True,
+            ):
+                with attempt:
+                    return await self._claims_of_one_member(site, batch, pending, on_progress)
+        except _TrialLostError as error:
+            return (self._infrastructure(site, pending[0], error.message),)
+        except InfrastructureError as error:
+            return tuple(self._infrastructure(site, trial, error.message) for trial in pending)
+        except SandboxNotReadyError:
+            self._readiness.invalidate(batch.runtime)
+            raise
+        raise AssertionError("unreachable: tenacity returns or raises")
+
+    async def _claims_of_one_member(
+        self,
+        site: Site,
+        batch: TrialBatch,
+        pending: Sequence[TrialSpec],
+        on_progress: ProgressListener,
+    ) -> Sequence[TrialClaim]:
+        async with self._slots.turn(batch.campaign_id):
+            member = Member(
+                self._workplace, site, batch, self._settings.startup_seconds, on_progress
+            )
+            report = await member.run(pending)
+        if report.lost:
+            _log.warning("trial lost", campaign=batch.campaign_id, reason=report.lost)
+        if not report.claims:
+            raise _TrialLostError(report.lost or "the container returned nothing")
+        return report.claims
+
+    def _infrastructure(self, site: Site, trial: TrialSpec, reason: str) -> TrialClaim:
+        return TrialClaim(
+            trial_id=trial.trial_id,
+            outcome=Outcome.INFRASTRUCTURE,
+            reason=f"{reason} ({TRIES} tries)",
+            sandbox=SandboxIdentity(
+                image_id=site.image_id,
+                runtime=site.runtime,
+                seccomp_digest=self._workplace.profile.digest,
+            ),
+        )
+
+    async def _boot(self) -> None:
+        try:
+            await self._threads.call(self._reaper.sweep)
+        except (InfrastructureError, EngineUnavailableError) as error:
+            _log.warning("reconciling failed, will be tried again", error=str(error))
+        self._background.append(
+            asyncio.create_task(self._reaper.keep_sweeping(self._threads), name="sandbox-reaper")
+        )
+        while True:
+            try:
+                await self.prove()
+            except StratlabError:
+                # The readiness has logged it, and whoever runs a batch meanwhile gets it too.
+                await asyncio.sleep(_PROVE_AGAIN_SECONDS)
+            else:
+                return
+
+
+class _TrialLostError(InfrastructureError):
+    # The first of the pending trials did not get to its end, for no fault of its own.
+    pass
+
+
+def _check(batch: TrialBatch) -> None:
+    if len({(trial.market.data_set, trial.window.tier) for trial in batch.trials}) > 1:
+        raise InvalidSpecError("the trials of one batch must share one data set and tier")
+    if len({trial.trial_id for trial in batch.trials}) < len(batch.trials):
+        raise InvalidSpecError("the trials of one batch must have different ids")
+    try:
+        size = len(batch.source.encode())
+    except UnicodeEncodeError as error:
+        raise InvalidSourceError("the source is not Unicode text") from error
+    if size > MAX_SOURCE_BYTES:
+        raise InvalidSourceError(f"the source has {size} bytes")

@@ -1,0 +1,95 @@
+"""Runs our own programs in the sandbox image, where zipline is, without network."""
+
+import secrets
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Final, final
+
+from stratlab.domain.errors import EngineError
+from stratlab.domain.ports import Clock
+from stratlab.sandbox.engine import DockerEngine
+from stratlab.sandbox.identity import controller_id
+from stratlab.sandbox.labels import ContainerKind, ContainerLabels
+from stratlab.sandbox.policy import HostTraits, job_config
+
+_TIMEOUT_SECONDS: Final = 300
+_TAIL_CHARACTERS: Final = 2_000
+
+
+@final
+class DockerJobs:
+    """The port ``TrustedJobs`` over a Docker engine.
+
+    Args:
+        engine: Where to run.
+        clock: For the deadline.
+        image: Tag of the sandbox image.
+        installation: Id of the home directory, for the reaper.
+        cgroup_parent: From the settings.
+        timeout_seconds: After which a job is killed.
+    """
+
+    def __init__(
+        self,
+        engine: DockerEngine,
+        clock: Clock,
+        image: str,
+        installation: str,
+        cgroup_parent: str = "",
+        timeout_seconds: int = _TIMEOUT_SECONDS,
+    ) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._image = image
+        self._installation = installation
+        self._cgroup_parent = cgroup_parent
+        self._timeout_seconds = timeout_seconds
+
+    def run(self, module: str, *, read: Mapping[str, Path], write: Mapping[str, Path]) -> None:
+        """Run ``python -P -m module`` until it ends, as the owner of the first writable directory.
+
+        Args:
+            module: A module of ``stratlab_runner``.
+            read: Container directory -> host directory, mounted read-only.
+            write: Container directory -> host directory, mounted writable.
+
+        Raises:
+            EngineUnavailableError: No engine answers.
+            SandboxNotReadyError: The image is missing.
+            UnsafeConfigurationError: The module is not ours or a path is not absolute.
+            EngineError: The job failed; the message ends with its last lines.
+        """
+        name = f"stratlab-{self._installation[:8]}-job-{secrets.token_hex(6)}"
+        info = self._engine.info()
+        deadline = self._clock.now() + timedelta(seconds=self._timeout_seconds + 60)
+        owner = next(iter(write.values()), Path.home()).stat()
+        config = job_config(
+            image_id=self._engine.resolve_image(self._image),
+            user=f"{owner.st_uid}:{owner.st_gid}",
+            module=module,
+            read=read,
+            write=write,
+            labels=ContainerLabels(
+                installation=self._installation,
+                controller=controller_id(),
+                member=name,
+                campaign="job",
+                deadline=int(deadline.timestamp()),
+                kind=ContainerKind.JOB,
+            ),
+            host=HostTraits(
+                info.cgroup_version, info.cgroup_driver, self._cgroup_parent, info.cpus
+            ),
+        )
+        code, output = self._engine.run_to_end(name, config, self._timeout_seconds)
+        if code is None:
+            raise EngineError(
+                f"{module} was not done after {self._timeout_seconds} s: {_tail(output)}"
+            )
+        if code != 0:
+            raise EngineError(f"{module} failed with exit code {code}: {_tail(output)}")
+
+
+def _tail(output: str) -> str:
+    return output.strip()[-_TAIL_CHARACTERS:]
