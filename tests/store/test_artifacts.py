@@ -186,12 +186,18 @@ def test_digest_that_is_none_is_refused(artifacts):
             content_of(artifacts, replace(stored, digest=digest))
 
 
-def test_writers_of_one_name_leave_row_and_report_of_the_same_bytes(artifacts, home):
-    def work(number: int) -> None:
-        for turn in range(5):
-            artifacts.put("c1", "same.txt", "text/plain", f"{number} {turn}".encode())
+def test_writers_of_one_name_leave_row_and_report_of_the_same_bytes(home, repository):
+    class SlowIndex:
+        get_campaign = repository.get_campaign
+        artifacts = repository.artifacts
 
-    in_threads(8, work)
+        def save_artifact(self, artifact):
+            # The shorter the file, the longer its row takes: the last file is not the last row.
+            time.sleep(0.06 / artifact.size_bytes)
+            repository.save_artifact(artifact)
+
+    artifacts = FileArtifacts(home, SlowIndex())
+    in_threads(6, lambda n: artifacts.put("c1", "same.txt", "text/plain", b"x" * (n + 1)))
     report = (home / "reports/campaigns/c1/same.txt").read_bytes()
     assert content_of(artifacts, artifacts.get("c1", "same.txt")) == report
 

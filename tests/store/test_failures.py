@@ -1,5 +1,6 @@
 """A database that fails says what to do, and loses nothing."""
 
+import contextlib
 import os
 import shutil
 import sqlite3
@@ -41,9 +42,10 @@ def small_disk(tmp_path):
 
 def fill(folder):
     filler = folder / "filler"
-    with pytest.raises(OSError, match="No space"), filler.open("wb", buffering=0) as file:
+    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
         while file.write(bytes(4096)):
             pass
+    assert shutil.disk_usage(folder).free == 0
     return filler
 
 
@@ -71,6 +73,20 @@ def test_writer_waits_for_a_lock_that_is_released(repository, database):
             transaction.save_iteration(an_iteration())
         assert time.monotonic() - began >= 0.2
         timer.join()
+
+
+def test_first_start_waits_for_another_that_is_switching_the_journal(tmp_path):
+    # In this moment SQLite fails at once, whatever the busy timeout is.
+    path = tmp_path / "stratlab.db"
+    with closing(sqlite3.connect(path, check_same_thread=False)) as other:
+        other.execute("CREATE TABLE other (x)")
+        other.execute("BEGIN IMMEDIATE")
+        timer = threading.Timer(0.3, other.rollback)
+        timer.start()
+        repository = open_repository(f"sqlite:///{path}")
+        timer.join()
+    assert repository.list_campaigns() == []
+    repository.close()
 
 
 def test_file_that_is_no_database_is_refused_and_left_alone(tmp_path):

@@ -30,6 +30,21 @@ def test_migrated_schema_equals_the_metadata(repository, database):
     engine.dispose()
 
 
+def test_migrated_tables_equal_those_of_the_metadata_to_the_letter(repository, database, tmp_path):
+    # What the comparison above does not see, for example WITHOUT ROWID and the names of keys.
+    def statements(path):
+        query = "SELECT name, sql FROM sqlite_master WHERE type <> 'trigger' AND sql IS NOT NULL"
+        with closing(sqlite3.connect(path)) as connection:
+            return dict(connection.execute(query).fetchall())
+
+    engine = sqlalchemy.create_engine(f"sqlite:///{tmp_path / 'metadata.db'}")
+    metadata.create_all(engine)
+    engine.dispose()
+    migrated = statements(database)
+    del migrated["alembic_version"]
+    assert migrated == statements(tmp_path / "metadata.db")
+
+
 def test_revision_in_the_code_is_the_newest_migration():
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
