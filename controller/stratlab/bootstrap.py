@@ -1,0 +1,156 @@
+"""Wires ports to adapters: the one place that knows which implementation stands behind a port."""
+
+import asyncio
+import contextlib
+import fcntl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+from typing import final
+
+from stratlab.campaigns.backtest import Backtester
+from stratlab.campaigns.critic import RuleCritic
+from stratlab.campaigns.event_bus import EventBus
+from stratlab.campaigns.exports import export_all
+from stratlab.campaigns.loop import Workshop
+from stratlab.campaigns.manager import CampaignManager
+from stratlab.campaigns.reports import Reports
+from stratlab.campaigns.trials import TrialDesk
+from stratlab.domain.errors import DataSetNotFoundError, WrongStateError
+from stratlab.domain.market import DataSet
+from stratlab.domain.ports import Artifacts, MarketData, Repository, Screener
+from stratlab.domain.strategy import GeneratorKind
+from stratlab.evaluation import HostEvaluator
+from stratlab.generation import TemplateGenerator
+from stratlab.market_data import Catalogue, build_us_daily
+from stratlab.sandbox import DockerEngine, DockerJobs, DockerSandbox, installation_id
+from stratlab.screening import SubprocessScreener
+from stratlab.search import FactorGraphGenerator
+from stratlab.settings import Settings
+from stratlab.store import FileArtifacts, open_repository
+
+
+@final
+class SystemClock:
+    """Implements the ``Clock`` port with the machine's clocks."""
+
+    def now(self) -> datetime:
+        """Return the current time in UTC."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Return seconds of a clock that never goes back."""
+        return monotonic()
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Lab:
+    """A running controller without its network face."""
+
+    settings: Settings
+    repository: Repository
+    artifacts: Artifacts
+    market_data: MarketData
+    screener: Screener
+    manager: CampaignManager
+    backtester: Backtester
+    sandbox_ready: asyncio.Event
+
+
+@asynccontextmanager
+async def open_lab(settings: Settings) -> AsyncIterator[Lab]:
+    """Open the store, continue unfinished campaigns, and prove the sandbox in the background.
+
+    Reads can be served as soon as this returns; trials wait until the sandbox is proven.
+
+    Raises:
+        WrongStateError: Another controller uses this home directory.
+        StoreError: The database cannot be opened.
+    """
+    home, clock = settings.home_path, SystemClock()
+    with _exclusive(home), contextlib.closing(open_repository(settings.store_url)) as repository:
+        artifacts = FileArtifacts(home, repository)
+        market_data = Catalogue(home)
+        screener, evaluator = SubprocessScreener(), HostEvaluator()
+        async with DockerSandbox.open(
+            settings.sandbox, home, repository.leases(), market_data, clock
+        ) as sandbox:
+            reports = Reports(repository, artifacts, market_data, export_all)
+            workshop = Workshop(
+                repository=repository,
+                desk=TrialDesk(
+                    repository=repository,
+                    artifacts=artifacts,
+                    market_data=market_data,
+                    sandbox=sandbox,
+                    evaluator=evaluator,
+                    clock=clock,
+                ),
+                screener=screener,
+                generators={
+                    GeneratorKind.TEMPLATE: TemplateGenerator(),
+                    GeneratorKind.FACTOR_GRAPH: FactorGraphGenerator(),
+                },
+                critic=RuleCritic(),
+                evaluator=evaluator,
+                reports=reports,
+                bus=EventBus(),
+                clock=clock,
+            )
+            manager = CampaignManager(workshop, market_data)
+            await manager.start()
+            try:
+                yield Lab(
+                    settings=settings,
+                    repository=repository,
+                    artifacts=artifacts,
+                    market_data=market_data,
+                    screener=screener,
+                    manager=manager,
+                    backtester=Backtester(market_data, sandbox, screener, evaluator),
+                    sandbox_ready=sandbox.ready,
+                )
+            finally:
+                await manager.stop()
+
+
+def build_data_set(settings: Settings, name: str) -> DataSet:
+    """Build one of the data sets that come with stratlab, or return it when it exists.
+
+    Raises:
+        DataSetNotFoundError: No data set of that name comes with stratlab.
+        EngineUnavailableError, SandboxNotReadyError: The trusted job cannot be run.
+    """
+    recipe = {"us-daily": build_us_daily}.get(name)
+    if recipe is None:
+        raise DataSetNotFoundError(
+            f"no data set {name!r} comes with stratlab", hint="The only one is us-daily."
+        )
+    home = settings.home_path
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with contextlib.closing(DockerEngine(settings.sandbox.engine)) as engine:
+        sandbox = settings.sandbox
+        jobs = DockerJobs(
+            engine, SystemClock(), sandbox.image, installation_id(home), sandbox.cgroup_parent
+        )
+        return recipe(home, jobs)
+
+
+@contextmanager
+def _exclusive(home: Path) -> Iterator[None]:
+    # Two controllers on one home would run every campaign twice; the kernel frees the lock of
+    # one that was killed.
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (home / "controller.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise WrongStateError(
+                f"another controller uses {home}",
+                hint="Use that one, stop it, or choose another home (STRATLAB_HOME).",
+            ) from None
+        yield
