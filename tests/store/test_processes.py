@@ -40,11 +40,13 @@ def test_read_modify_writes_of_twenty_processes_all_survive(repository, database
     assert verify_audit(repository) == {"c1": total + 1}
 
 
-def test_store_after_kill_of_a_writer_has_every_acknowledged_write_whole(repository, database):
+def test_store_after_kill_of_a_writer_has_every_acknowledged_write_whole(
+    repository, database, full_size
+):
     chance = random.Random(1)
     repository.close()
     acknowledged = 0
-    for kill in range(6):
+    for kill in range(200 if full_size else 6):
         writer = start_writer(database, 0, f"kill {kill}")
         assert writer.stdout is not None
         assert writer.stdout.readline() == "ready\n"
@@ -76,6 +78,7 @@ def test_first_start_of_several_processes_at_once_makes_one_schema(tmp_path):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_first_start_killed_at_any_moment_is_repeated_by_the_next(tmp_path, seed):
+    # Importing takes 0.2 s, so the kill falls before, into and after the migration.
     url = f"sqlite:///{tmp_path / 'stratlab.db'}"
     killed = start("-c", OPEN, url)
     time.sleep(0.15 + 0.4 * random.Random(seed).random())

@@ -2,8 +2,12 @@
 
 from typing import TYPE_CHECKING
 
+from stratlab.store.artifacts import FileArtifacts
+
 if TYPE_CHECKING:
     from stratlab.store.repository import SqlRepository
+
+__all__ = ["FileArtifacts", "open_repository"]
 
 
 def open_repository(url: str) -> "SqlRepository":
