@@ -24,7 +24,7 @@ from stratlab.domain.market import DataSet
 from stratlab.domain.ports import Artifacts, MarketData, Repository, Screener
 from stratlab.domain.strategy import GeneratorKind
 from stratlab.evaluation import HostEvaluator
-from stratlab.generation import TemplateGenerator
+from stratlab.generation import TemplateGenerator, templates_for
 from stratlab.market_data import Catalogue, build_us_daily
 from stratlab.sandbox import DockerEngine, DockerJobs, DockerSandbox, installation_id
 from stratlab.screening import SubprocessScreener
@@ -93,7 +93,7 @@ async def open_lab(settings: Settings) -> AsyncIterator[Lab]:
                 screener=screener,
                 generators={
                     GeneratorKind.TEMPLATE: TemplateGenerator(),
-                    GeneratorKind.FACTOR_GRAPH: FactorGraphGenerator(),
+                    GeneratorKind.FACTOR_GRAPH: FactorGraphGenerator(templates_for),
                 },
                 critic=RuleCritic(),
                 evaluator=evaluator,
