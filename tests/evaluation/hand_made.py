@@ -72,9 +72,7 @@ def bracket(row, amount, stop=None, take=None, *, early=False):
     for kind, distance in ((OrderKind.BRACKET_STOP, stop), (OrderKind.BRACKET_TAKE, take)):
         if distance is not None:
             log.append(
-                order(
-                    len(log) + 1, row, -amount, kind, early=early, parent=1, distance=distance
-                )
+                order(len(log) + 1, row, -amount, kind, early=early, parent=1, distance=distance)
             )
     return log
 

@@ -3,9 +3,10 @@
 import json
 import math
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
+
 from stratlab.domain.market import Dividend, PricePanel, Split
 
 HOLIDAYS = {date(2003, 1, 20), date(2003, 2, 17), date(2003, 4, 18), date(2003, 5, 26)}
@@ -25,7 +26,7 @@ def sessions(count):
 
 def label(day):
     """UTC epoch seconds of a session."""
-    return int(datetime(day.year, day.month, day.day, tzinfo=timezone.utc).timestamp())
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
 
 
 @dataclass
@@ -91,8 +92,7 @@ def _files(days, panel):
         for row, day in enumerate(days):
             if panel.volume[row, column] > 0:
                 quotes = (
-                    table[row, column]
-                    for table in (panel.open, panel.high, panel.low, panel.close)
+                    table[row, column] for table in (panel.open, panel.high, panel.low, panel.close)
                 )
                 text = ",".join(f"{quote:.3f}" for quote in quotes)
                 prices.append(f"{symbol},{day},{text},{int(panel.volume[row, column])}")
@@ -117,32 +117,38 @@ def _files(days, panel):
     }
 
 
-def random_script(rng, market, orders=40):
-    """Orders of every kind around the market, and cancels of arbitrary earlier ones."""
+def random_script(rng, market, steps, *, brackets):
+    """Orders of every kind around the market, cancels, and bracket steps when asked for."""
     panel, script = market.panel, []
-    rows = sorted(rng.integers(WARM_UP, len(market.days), size=orders).tolist())
-    for number, row in enumerate(rows, start=1):
-        bar = int(panel.bars[row])
+    for row in sorted(rng.integers(WARM_UP, len(market.days), size=steps).tolist()):
+        step = {"bar": int(panel.bars[row]), "phase": "bar", "which": int(rng.integers(1000))}
         column = int(rng.integers(len(SYMBOLS)))
-        if number > 3 and rng.random() < 0.15:
-            phase = "before_open" if rng.random() < 0.5 else "bar"
-            cancel = {"bar": bar, "phase": phase, "cancel": int(rng.integers(1, number))}
-            script.append(cancel)
+        close = float(panel.close[row, column])
+        choice = rng.random()
+        if choice < 0.15:
+            # Zipline lets nothing but cancels happen before the open.
+            step["phase"] = "before_open" if rng.random() < 0.5 else "bar"
+            step["do"] = "cancel"
+        elif brackets and choice < 0.3:
+            step["do"] = "move_stop" if rng.random() < 0.7 else "close"
+            step["factor"] = math.exp(rng.normal(0, 0.04))
+        elif math.isnan(close):
             continue
-        close = panel.close[row, column]
-        if np.isnan(close):
-            continue
-        amount = int(10 ** rng.uniform(0, 4)) * int(rng.choice([-1, 1]))
-        limit, stop = (float(close * math.exp(rng.normal(0, 0.03))) for _ in range(2))
-        kind = int(rng.integers(4))
-        script.append(
-            {
-                "bar": bar,
-                "phase": "bar",
-                "symbol": SYMBOLS[column],
-                "amount": amount,
-                "limit_price": limit if kind in (1, 3) else None,
-                "stop_price": stop if kind in (2, 3) else None,
-            }
-        )
-    return script
+        else:
+            step["symbol"] = SYMBOLS[column]
+            step["amount"] = int(10 ** rng.uniform(0, 4)) * int(rng.choice([-1, 1]))
+            if brackets and choice < 0.7:
+                step["do"] = "bracket"
+                distances = [close * float(rng.uniform(0.001, 0.1)) for _ in range(2)]
+                step["stop_distance"], step["take_distance"] = (
+                    distance if rng.random() < 0.8 else None for distance in distances
+                )
+            else:
+                step["do"] = "order"
+                limit, stop = (close * math.exp(rng.normal(0, 0.03)) for _ in range(2))
+                kind = int(rng.integers(4))
+                step["limit_price"] = limit if kind in (1, 3) else None
+                step["stop_price"] = stop if kind in (2, 3) else None
+        script.append(step)
+    # Before the open comes before the bar, whatever the order of drawing.
+    return sorted(script, key=lambda step: (step["bar"], step["phase"] == "bar"))

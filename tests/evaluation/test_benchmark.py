@@ -1,10 +1,10 @@
 """The benchmark: equal-weight buy-and-hold at the costs of the campaign."""
 
 import pytest
+from tests.evaluation.hand_made import COSTLY, FREE, ZIPLINE, bar, fills_of, flat, panel, window
 
 from stratlab.domain.market import CostModel, Dividend, MarketSet
 from stratlab.evaluation.benchmark import buy_and_hold
-from tests.evaluation.hand_made import COSTLY, FREE, ZIPLINE, bar, fills_of, flat, panel, window
 
 
 def benchmark(prices, costs=FREE, capital=1000.0, first=0):

@@ -1,10 +1,6 @@
 """The next_open cost model, each rule with numbers worked out by hand."""
 
 import pytest
-
-from stratlab.domain.market import CostModel, Split
-from stratlab.domain.trial import OrderKind
-from stratlab.evaluation.fills_next_open import round_to_tick
 from tests.evaluation.hand_made import (
     COSTLY,
     bar,
@@ -16,6 +12,10 @@ from tests.evaluation.hand_made import (
     panel,
     replay,
 )
+
+from stratlab.domain.market import CostModel, Split
+from stratlab.domain.trial import OrderKind
+from stratlab.evaluation.fills_next_open import round_to_tick
 
 CALM = (100.0, 101.0, 99.0, 100.0)
 
@@ -175,7 +175,9 @@ def test_bracket_levels_hang_on_the_fill_price_and_only_the_stop_has_slippage():
     # The entry fills at 101, so the stop rests at 96 and sells one per cent below it.
     assert fills_of(stopped)[1:] == [(2, 1, -10, pytest.approx(96.0 * 0.99))]
     taken = replay(
-        bracket(0, 10, stop=6.0, take=10.0), prices_with(ENTRY, (105.0, 112.0, 104.0, 110.0)), COSTLY
+        bracket(0, 10, stop=6.0, take=10.0),
+        prices_with(ENTRY, (105.0, 112.0, 104.0, 110.0)),
+        COSTLY,
     )
     assert fills_of(taken)[1:] == [(3, 2, -10, 111.0)]
 

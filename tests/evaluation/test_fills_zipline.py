@@ -1,9 +1,6 @@
 """The zipline cost model, each rule with numbers worked out by hand."""
 
 import pytest
-
-from stratlab.domain.market import Split
-from stratlab.domain.trial import OrderKind
 from tests.evaluation.hand_made import (
     ZIPLINE,
     bar,
@@ -14,6 +11,9 @@ from tests.evaluation.hand_made import (
     panel,
     replay,
 )
+
+from stratlab.domain.market import Split
+from stratlab.domain.trial import OrderKind
 
 
 def closes(*pairs):

@@ -135,9 +135,7 @@ def test_drawdown_gate_looks_at_every_trial_of_the_point():
     evaluation = judge(trial(GOOD, n=1), trial(deep, Tier.VALIDATION, n=1))
     assert [gate.gate for gate in evaluation.gates if not gate.passed] == ["max_drawdown"]
     assert evaluation.gates[0].value == 0.6
-    other_point = judge(
-        trial(BETTER, n=1), trial(deep, n=2), trial(BETTER, Tier.VALIDATION, n=1)
-    )
+    other_point = judge(trial(BETTER, n=1), trial(deep, n=2), trial(BETTER, Tier.VALIDATION, n=1))
     assert other_point.passed_gates
 
 
@@ -172,9 +170,7 @@ def test_several_market_sets_are_aggregated():
 
 
 def test_point_that_failed_on_one_market_set_has_no_metrics():
-    evaluation = judge(
-        trial(GOOD), trial(None, symbols=("BBB",)), markets=(("AAA",), ("BBB",))
-    )
+    evaluation = judge(trial(GOOD), trial(None, symbols=("BBB",)), markets=(("AAA",), ("BBB",)))
     assert evaluation.train is None
     assert evaluation.level is Level.RAN
 

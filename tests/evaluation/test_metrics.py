@@ -5,11 +5,11 @@ from dataclasses import astuple
 
 import numpy as np
 import pytest
+from tests.evaluation.hand_made import COSTLY, flat, order, panel, replay
 
 from stratlab.domain.metrics import METRIC_NAMES
 from stratlab.evaluation.metrics import compute_metrics
 from stratlab.evaluation.repricing import Repricing
-from tests.evaluation.hand_made import COSTLY, flat, order, panel, replay
 
 
 def repricing(equity, profits=(), fills=()):

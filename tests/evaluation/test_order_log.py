@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 import pytest
+from tests.evaluation.hand_made import bar, bracket, cancel, order
 
 from stratlab.domain.market import CostModelKind
 from stratlab.domain.trial import Order, OrderKind, Phase
 from stratlab.evaluation.order_log import find_impossible, orders_digest
-from tests.evaluation.hand_made import bar, bracket, cancel, order
 
 BARS = {bar(row): row for row in range(5)}
 MOVED = order(4, 1, -10, OrderKind.BRACKET_STOP, parent=1, stop_price=90.0)
@@ -37,43 +37,65 @@ def test_possible_log_passes(log):
 @pytest.mark.parametrize(
     ("log", "words"),
     [
-        ([order(1, 9, 10)], "outside the trial's window"),
-        ([cancel(1, 9)], "outside the trial's window"),
-        ([order(1, 0, 10, symbol="CCC")], "unknown symbol 'CCC'"),
+        ([order(1, 9, 10)], "outside the window"),
+        ([cancel(1, 9)], "outside the window"),
+        ([order(1, 0, 10, symbol="CCC")], "outside the market set"),
         ([cancel(1, 0)], "never placed"),
         ([order(1, 0, 10), cancel(2, 0)], "never placed"),
         ([order(1, 0, 10), cancel(0, 0)], "never placed"),
-        ([order(2, 0, 10)], "order 2 follows order 0"),
-        ([order(1, 0, 10), order(1, 0, 10)], "order 1 follows order 1"),
+        ([order(2, 0, 10)], "not numbered"),
+        ([order(1, 0, 10), order(1, 0, 10)], "not numbered"),
         ([order(1, 2, 10), order(2, 1, 10)], "back in time"),
         ([order(1, 2, 10), order(2, 2, 10, early=True)], "back in time"),
-        ([order(1, 0, 0)], "amount 0"),
-        ([order(1, 0, 10**11 + 1)], "amount"),
-        ([order(1, 0, 10, OrderKind.LIMIT)], "do not fit a limit order"),
-        ([order(1, 0, 10, limit_price=5.0)], "do not fit a market order"),
-        ([order(1, 0, 10, OrderKind.LIMIT, limit_price=float("nan"))], "levels"),
-        ([order(1, 0, 10, OrderKind.STOP, stop_price=float("inf"))], "levels"),
-        ([order(1, 0, 10, OrderKind.STOP, stop_price=-1.0)], "levels"),
-        ([order(1, 0, 10, distance=5.0)], "do not fit a market order"),
-        ([order(1, 0, 10), order(2, 0, 10, parent=1)], "do not fit a market order"),
+        ([order(1, 0, 0)], "no possible amount"),
+        ([order(1, 0, 10**11 + 1)], "no possible amount"),
+        ([order(1, 0, 10, OrderKind.LIMIT)], "do not fit its kind"),
+        ([order(1, 0, 10, limit_price=5.0)], "do not fit its kind"),
+        ([order(1, 0, 10, OrderKind.LIMIT, limit_price=float("nan"))], "no possible level"),
+        ([order(1, 0, 10, OrderKind.STOP, stop_price=1e101)], "no possible level"),
+        ([order(1, 0, 10, OrderKind.STOP, stop_price=-1.0)], "no possible level"),
+        ([order(1, 0, 10, distance=5.0)], "do not fit its kind"),
+        ([order(1, 0, 10), order(2, 0, 10, parent=1)], "do not fit its kind"),
         ([order(1, 0, -10, OrderKind.BRACKET_STOP, distance=5.0)], "without its entry"),
         ([order(1, 0, -10, OrderKind.BRACKET_STOP, parent=1, distance=5.0)], "without its entry"),
-        ([order(1, 0, 10), order(2, 0, 10, OrderKind.BRACKET_STOP, parent=1, distance=5.0)],
-         "does not close"),
-        ([order(1, 0, 10), order(2, 0, -9, OrderKind.BRACKET_STOP, parent=1, distance=5.0)],
-         "with the entry alone"),
-        ([order(1, 0, 10), order(2, 1, -10, OrderKind.BRACKET_STOP, parent=1, distance=5.0)],
-         "with the entry alone"),
-        ([order(1, 0, 10), order(2, 0, -10, OrderKind.BRACKET_STOP, parent=1)], "either"),
-        ([order(1, 0, 10), order(2, 0, -10, OrderKind.BRACKET_STOP, parent=1, distance=0.0)],
-         "either"),
-        ([order(1, 0, 10), order(2, 0, -10, OrderKind.BRACKET_TAKE, parent=1, stop_price=5.0)],
-         "either"),
-        ([order(1, 0, 10), order(2, 0, -10, OrderKind.BRACKET_STOP, symbol="BBB", parent=1,
-                                 distance=5.0)], "its entry trades AAA"),
-        ([order(1, 0, 10, OrderKind.LIMIT, limit_price=1.0),
-          order(2, 0, -10, OrderKind.BRACKET_STOP, parent=1, distance=5.0)], "no market order"),
-        ([*bracket(0, 10, stop=5.0, take=10.0), MOVED], "order 2 is the same leg already"),
+        (
+            [order(1, 0, 10), order(2, 0, 10, OrderKind.BRACKET_STOP, parent=1, distance=5.0)],
+            "beside its entry",
+        ),
+        (
+            [order(1, 0, 10), order(2, 0, -9, OrderKind.BRACKET_STOP, parent=1, distance=5.0)],
+            "beside its entry",
+        ),
+        (
+            [order(1, 0, 10), order(2, 1, -10, OrderKind.BRACKET_STOP, parent=1, distance=5.0)],
+            "beside its entry",
+        ),
+        (
+            [order(1, 0, 10), order(2, 0, -10, OrderKind.BRACKET_STOP, parent=1)],
+            "neither a distance nor",
+        ),
+        (
+            [order(1, 0, 10), order(2, 0, -10, OrderKind.BRACKET_STOP, parent=1, distance=0.0)],
+            "neither a distance nor",
+        ),
+        (
+            [order(1, 0, 10), order(2, 0, -10, OrderKind.BRACKET_TAKE, parent=1, stop_price=5.0)],
+            "neither a distance nor",
+        ),
+        (
+            [
+                order(1, 0, 10),
+                order(2, 0, -10, OrderKind.BRACKET_STOP, symbol="BBB", parent=1, distance=5.0),
+            ],
+            "parent of another symbol",
+        ),
+        (
+            [
+                order(1, 0, 10, OrderKind.LIMIT, limit_price=1.0),
+                order(2, 0, -10, OrderKind.BRACKET_STOP, parent=1, distance=5.0),
+            ],
+            "no market order",
+        ),
     ],
 )
 def test_impossible_log_is_named(log, words):
@@ -81,7 +103,7 @@ def test_impossible_log_is_named(log, words):
 
 
 def test_bracket_leg_under_the_zipline_cost_model_is_impossible():
-    assert "knows no bracket legs" in problem(bracket(0, 10, stop=5.0), CostModelKind.ZIPLINE)
+    assert "this cost model has not" in problem(bracket(0, 10, stop=5.0), CostModelKind.ZIPLINE)
 
 
 def test_digest_of_a_known_log_never_changes():
@@ -112,4 +134,7 @@ def test_digest_covers_every_field(change):
 
 def test_digest_tells_an_order_from_a_cancel_and_one_order_of_entries_from_another():
     first, second = order(1, 0, 10), cancel(1, 0)
-    assert len({orders_digest(log) for log in ([first], [second], [first, second], [second, first])}) == 4
+    assert (
+        len({orders_digest(log) for log in ([first], [second], [first, second], [second, first])})
+        == 4
+    )

@@ -4,12 +4,6 @@ from datetime import date
 
 import numpy as np
 import pytest
-
-from stratlab.domain.errors import InvalidSpecError
-from stratlab.domain.market import Dividend, Split, Tier, Window
-from stratlab.domain.trial import OrderKind
-from stratlab.evaluation.repricing import reprice
-from stratlab.evaluation.valuation import closing_prices
 from tests.evaluation.hand_made import (
     CAPITAL,
     COSTLY,
@@ -22,6 +16,12 @@ from tests.evaluation.hand_made import (
     panel,
     replay,
 )
+
+from stratlab.domain.errors import InvalidSpecError
+from stratlab.domain.market import Dividend, Split, Tier, Window
+from stratlab.domain.trial import OrderKind
+from stratlab.evaluation.repricing import reprice
+from stratlab.evaluation.valuation import closing_prices
 
 
 def test_empty_log_leaves_the_capital_untouched():
@@ -75,7 +75,9 @@ def test_split_that_leaves_no_share_turns_the_position_into_cash():
 
 
 def test_dividend_is_earned_by_the_holder_before_the_ex_date_and_paid_on_the_pay_date():
-    prices = panel({"AAA": flat(100, 100, 100, 100)}, dividends=[Dividend(bar(2), bar(3), "AAA", 2)])
+    prices = panel(
+        {"AAA": flat(100, 100, 100, 100)}, dividends=[Dividend(bar(2), bar(3), "AAA", 2)]
+    )
     assert replay([order(1, 0, 10)], prices).cash.tolist() == [100_000, 99_000, 99_000, 99_020]
     # Bought at the open of the ex date: too late.
     assert replay([order(1, 1, 10)], prices).cash[3] == 99_000

@@ -81,7 +81,11 @@ def test_train_score_knows_nothing_of_validation():
 
 
 @given(
-    low=FIGURES, high=FIGURES, other=st.floats(-1e6, 1e6), deep=st.floats(-3, 0), flat=st.floats(-3, 0)
+    low=FIGURES,
+    high=FIGURES,
+    other=st.floats(-1e6, 1e6),
+    deep=st.floats(-3, 0),
+    flat=st.floats(-3, 0),
 )
 def test_every_part_is_monotone_and_bounded(low, high, other, deep, flat):
     low, high = min(low, high), max(low, high)
@@ -90,8 +94,10 @@ def test_every_part_is_monotone_and_bounded(low, high, other, deep, flat):
         [return_quality(replace(GOOD, annual_return=x), PLAIN) for x in (low, high)],
         [risk_adjusted(replace(GOOD, sharpe_ratio=x)) for x in (low, high)],
         [drawdown(replace(GOOD, max_drawdown=x)) for x in (deep, flat)],
-        [robustness(replace(GOOD, sharpe_ratio=other), replace(GOOD, sharpe_ratio=x))
-         for x in (low, high)],
+        [
+            robustness(replace(GOOD, sharpe_ratio=other), replace(GOOD, sharpe_ratio=x))
+            for x in (low, high)
+        ],
         [train_score(replace(GOOD, annual_return=x, sharpe_ratio=x), PLAIN) for x in (low, high)],
     ]
     for worse, better in pairs:

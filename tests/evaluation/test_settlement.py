@@ -3,6 +3,18 @@
 from dataclasses import replace
 
 import pytest
+from tests.evaluation.hand_made import (
+    CAPITAL,
+    COSTLY,
+    bar,
+    day,
+    flat,
+    order,
+    panel,
+    replay,
+    spec,
+    window,
+)
 
 from stratlab.domain.errors import InvalidSpecError
 from stratlab.domain.market import CostModel, CostModelKind
@@ -19,18 +31,6 @@ from stratlab.domain.trial import (
 )
 from stratlab.evaluation import HostEvaluator
 from stratlab.evaluation.order_log import orders_digest
-from tests.evaluation.hand_made import (
-    CAPITAL,
-    COSTLY,
-    bar,
-    day,
-    flat,
-    order,
-    panel,
-    replay,
-    spec,
-    window,
-)
 
 PRICES = panel({"AAA": flat(100, 100, 110, 120, 90)})
 LOG = (order(1, 0, 100), order(2, 2, -100))
@@ -89,7 +89,7 @@ def test_any_other_outcome_passes_through_without_figures(outcome):
 def test_impossible_log_is_a_protocol_violation():
     result = settle(replace(honest_claim(), log=(order(1, 0, 100, symbol="ZZZ"),)))
     assert result.outcome is Outcome.PROTOCOL_VIOLATION
-    assert "unknown symbol 'ZZZ'" in result.reason
+    assert "outside the market set" in result.reason
     assert result.metrics is None
 
 
@@ -212,6 +212,19 @@ def test_zipline_cost_model_refuses_bracket_legs():
     claim = replace(honest_claim(), log=(order(1, 0, 100), leg))
     result = settle(claim, costs=CostModel(CostModelKind.ZIPLINE))
     assert result.outcome is Outcome.PROTOCOL_VIOLATION
+
+
+def test_log_that_would_keep_the_host_busy_is_refused(monkeypatch):
+    monkeypatch.setattr("stratlab.evaluation.repricing.MAX_VISITS", 100)
+    resting = [order(number, 0, 1, OrderKind.LIMIT, limit_price=1.0) for number in range(1, 50)]
+    result = settle(honest_claim(tuple(resting[:20])))
+    assert result.outcome is Outcome.SUCCEEDED
+    result = settle(replace(honest_claim(), log=tuple(resting)))
+    assert result.outcome is Outcome.PROTOCOL_VIOLATION
+    assert "looked at 100 times" in result.reason
+    monkeypatch.setattr("stratlab.evaluation.order_log.MAX_ENTRIES", 10)
+    result = settle(replace(honest_claim(), log=tuple(resting)))
+    assert "has 49 entries, more than 10" in result.reason
 
 
 def test_window_without_a_session_is_our_own_error():

@@ -1,80 +1,93 @@
 """Runs scripted order streams under real zipline and reports what it did.
 
-Started inside the sandbox image as ``python -P zipline_oracle.py /io``: reads
-``/io/scenarios.json``, writes ``/io/results.json``. Nothing of the controller is imported here.
+Started inside the sandbox image as ``python -P zipline_oracle.py FOLDER``: reads
+``scenarios.json``, writes ``results.json``. Nothing of the controller is imported here.
 """
 
+import contextlib
 import json
 import sys
 import tempfile
 from pathlib import Path
 
 import pandas as pd
-from stratlab_runner.build_tiers import main as build_tiers
-from stratlab_runner.tier_data import open_tier
+from google.protobuf.json_format import MessageToDict
 from zipline import api
-from zipline.algorithm import TradingAlgorithm
-from zipline.data.data_portal import DataPortal
-from zipline.finance.blotter import SimulationBlotter
-from zipline.finance.trading import SimulationParameters
+
+from stratlab_proto.runner.v1 import runner_service_pb2 as pb
+from stratlab_runner import lab
+from stratlab_runner.build_tiers import main as build_tiers
+from stratlab_runner.simulation import TrialAlgorithm
+from stratlab_runner.tier_data import open_tier
 
 
-class LoggingBlotter(SimulationBlotter):
-    """Zipline's own blotter, with a log in our numbering."""
+class Notes:
+    """Stands for the runner's reporter: keeps what would be sent."""
 
     def __init__(self):
-        super().__init__()
-        self.numbers = {}
-        self.log = []
-        self.executions = []
-        self.moment = (0, "bar")
+        self.entries = []
+        self.fills = []
+        self.points = []
 
-    def order(self, asset, amount, style, order_id=None):
-        placed = super().order(asset, amount, style, order_id)
-        if placed is not None:
-            self.numbers[placed] = len(self.numbers) + 1
-            order = self.orders[placed]
-            kinds = {
-                (False, False): "market",
-                (True, False): "limit",
-                (False, True): "stop",
-                (True, True): "stop_limit",
-            }
-            self.log.append(
-                {
-                    "number": self.numbers[placed],
-                    "bar": self.moment[0],
-                    "phase": self.moment[1],
-                    "symbol": asset.symbol,
-                    "amount": amount,
-                    "kind": kinds[order.limit is not None, order.stop is not None],
-                    "limit_price": order.limit,
-                    "stop_price": order.stop,
-                }
-            )
-        return placed
+    def log(self, entry):
+        self.entries.append(MessageToDict(entry, preserving_proto_field_name=True))
 
-    def cancel(self, order_id, relay_status=True):
-        self.log.append(
-            {"number": self.numbers[order_id], "bar": self.moment[0], "phase": self.moment[1]}
+    def fill(self, fill):
+        self.fills.append(MessageToDict(fill, preserving_proto_field_name=True))
+
+    def equity(self, bar, value, fraction):
+        self.points.append([bar, value])
+
+
+class Player:
+    """Plays a script; numbers of orders and brackets count in the order of placing."""
+
+    def __init__(self, script):
+        self.steps = {}
+        for step in script:
+            self.steps.setdefault((step["bar"], step["phase"]), []).append(step)
+        self.order_ids = []
+        self.brackets = []
+
+    def play(self, phase):
+        bar = int(pd.Timestamp(api.get_datetime().date()).timestamp())
+        for step in self.steps.get((bar, phase), ()):
+            getattr(self, step["do"])(step)
+
+    def order(self, step):
+        placed = api.order(
+            api.symbol(step["symbol"]),
+            step["amount"],
+            limit_price=step["limit_price"],
+            stop_price=step["stop_price"],
         )
-        super().cancel(order_id, relay_status)
+        if placed is not None:
+            self.order_ids.append(placed)
 
-    def get_transactions(self, bar_data):
-        transactions, commissions, closed = super().get_transactions(bar_data)
-        charged = {item["order"].id: item["cost"] for item in commissions}
-        for transaction in transactions:
-            self.executions.append(
-                {
-                    "number": self.numbers[transaction.order_id],
-                    "bar": int(pd.Timestamp(transaction.dt.date()).timestamp()),
-                    "symbol": transaction.asset.symbol,
-                    "amount": int(transaction.amount),
-                    "price": float(transaction.price),
-                    "commission": float(charged.get(transaction.order_id, 0.0)),
-                }
+    def cancel(self, step):
+        if self.order_ids:
+            api.cancel_order(self.order_ids[step["which"] % len(self.order_ids)])
+
+    def bracket(self, step):
+        with contextlib.suppress(lab.BracketError):  # the symbol is delisted
+            bracket = lab.order_bracket(
+                api.symbol(step["symbol"]),
+                step["amount"],
+                stop_distance=step["stop_distance"],
+                take_distance=step["take_distance"],
             )
-        return transactions, commissions, closed
+            self.brackets.append(bracket)
+
+    def move_stop(self, step):
+        if self.brackets:
+            bracket = self.brackets[step["which"] % len(self.brackets)]
+            level = bracket.stop_level or bracket.take_level or 10.0
+            with contextlib.suppress(lab.BracketError):  # not open
+                bracket.move_stop(level * step["factor"])
+
+    def close(self, step):
+        if self.brackets:
+            self.brackets[step["which"] % len(self.brackets)].close()
 
 
 def run(scenario, folder):
@@ -85,60 +98,27 @@ def run(scenario, folder):
     for name, text in scenario["files"].items():
         (source / name).write_text(text)
     build_tiers(source, target)
-    data = open_tier(target / "train")
-    blotter = LoggingBlotter()
-    script = {}
-    for step in scenario["script"]:
-        script.setdefault((step["bar"], step["phase"]), []).append(step)
-
-    def act(phase):
-        moment = (int(pd.Timestamp(api.get_datetime().date()).timestamp()), phase)
-        blotter.moment = moment
-        ids = {number: order_id for order_id, number in blotter.numbers.items()}
-        for step in script.get(moment, ()):
-            if "cancel" in step:
-                if step["cancel"] in ids:
-                    api.cancel_order(ids[step["cancel"]])
-            else:
-                api.order(
-                    api.symbol(step["symbol"]),
-                    step["amount"],
-                    limit_price=step["limit_price"],
-                    stop_price=step["stop_price"],
-                )
-
-    sessions = data.calendar.sessions_in_range(scenario["start"], scenario["end"])
-    algorithm = TradingAlgorithm(
-        sim_params=SimulationParameters(
-            start_session=sessions[0],
-            end_session=sessions[-1],
-            trading_calendar=data.calendar,
-            capital_base=scenario["capital"],
-            data_frequency="daily",
-        ),
-        data_portal=DataPortal(
-            data.asset_finder,
-            trading_calendar=data.calendar,
-            first_trading_day=data.bar_reader.first_trading_day,
-            equity_daily_reader=data.bar_reader,
-            adjustment_reader=data.adjustment_reader,
-        ),
-        benchmark_returns=pd.Series(0.0, index=sessions),
-        blotter=blotter,
-        initialize=lambda context: None,
-        handle_data=lambda context, bar_data: act("bar"),
-        before_trading_start=lambda context, bar_data: act("before_open"),
+    notes, player = Notes(), Player(scenario["script"])
+    algorithm = TrialAlgorithm(
+        pb.RunTrial(trial_id="t", **scenario["request"]),
+        open_tier(target / "train"),
+        notes,
+        {
+            "initialize": lambda context: None,
+            "handle_data": lambda context, data: player.play("bar"),
+            "before_trading_start": lambda context, data: player.play("before_open"),
+        },
     )
-    performance = algorithm.run()
+    leverage = [
+        float(algorithm.account.leverage)
+        for packet in algorithm.get_generator()
+        if "daily_perf" in packet
+    ]
     return {
-        "log": blotter.log,
-        "fills": blotter.executions,
-        "equity": [
-            [int(pd.Timestamp(day.date()).timestamp()), float(value)]
-            for day, value in performance["portfolio_value"].items()
-        ],
-        "cash": [float(value) for value in performance["ending_cash"]],
-        "leverage": [float(value) for value in performance["gross_leverage"]],
+        "log": notes.entries,
+        "fills": notes.fills,
+        "equity": notes.points,
+        "leverage": leverage,
     }
 
 

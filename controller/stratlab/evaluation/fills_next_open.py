@@ -1,13 +1,14 @@
 """Fills of the ``next_open`` cost model: at the next open, with brackets inside the bar."""
 
 import math
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import final
 
 from stratlab.domain.market import CostModel
 from stratlab.domain.trial import OrderKind
-from stratlab.evaluation.working_order import LEGS, Bar, Execution, WorkingOrder
+from stratlab.evaluation.working_order import Bar, Execution, WorkingOrder
 
 TICK = 0.01
 
@@ -41,13 +42,13 @@ class NextOpenFills:
         slippage: As a fraction.
         volume_limit: Largest fraction of a bar's volume that one order may take.
         commission_per_share: Account currency.
-        entries: Number of each filled entry -> its fill price.
+        entries: Number of each filled market order -> its fill price and direction.
     """
 
     slippage: float
     volume_limit: float
     commission_per_share: float
-    entries: dict[int, float] = field(default_factory=dict)
+    entries: dict[int, tuple[float, int]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, costs: CostModel) -> "NextOpenFills":
@@ -62,21 +63,23 @@ class NextOpenFills:
             bar: A bar that trades.
         """
         capacity = self.volume_limit * bar.volume
-        resolved: set[int] = set()
+        legs: dict[int, list[WorkingOrder]] = defaultdict(list)
         for order in book:
-            if order.kind in LEGS:
-                parent = order.parent or 0
-                if parent not in self.entries or parent in resolved:
+            if order.parent is not None:
+                legs[order.parent].append(order)
+        for order in book:
+            if order.parent is not None:
+                # The legs of one entry are decided together, at the place of the first.
+                if order.parent not in self.entries or order.parent not in legs:
                     continue
-                resolved.add(parent)
-                legs = [leg for leg in book if leg.kind in LEGS and leg.parent == parent]
-                execution = self._first_leg(legs, bar)
+                group = legs.pop(order.parent)
+                execution = self._first_leg(group, bar, *self.entries[order.parent])
             else:
                 execution = self._plain(order, bar)
             if execution is None or abs(execution.amount) > capacity:
                 continue
             if order.kind is OrderKind.MARKET:
-                self.entries[order.number] = execution.price
+                self.entries[order.number] = (execution.price, order.direction)
             yield execution
 
     def _plain(self, order: WorkingOrder, bar: Bar) -> Execution | None:
@@ -104,32 +107,41 @@ class NextOpenFills:
             return None
         return Execution(order, order.open_amount, price * (1 + side * self.slippage))
 
-    def _first_leg(self, legs: Sequence[WorkingOrder], bar: Bar) -> Execution | None:
-        stop = next((leg for leg in legs if leg.kind is OrderKind.BRACKET_STOP), None)
-        take = next((leg for leg in legs if leg.kind is OrderKind.BRACKET_TAKE), None)
+    def _first_leg(
+        self, legs: Sequence[WorkingOrder], bar: Bar, entry_price: float, entry_side: int
+    ) -> Execution | None:
+        side = -entry_side
+        low, high = min(bar.low, bar.open), max(bar.high, bar.open)
+        loss, gain = (high, low) if side > 0 else (low, high)
+        touched = False
         for leg in legs:
-            self._wake(leg)
+            if leg.distance is not None:
+                _wake(leg, entry_price, entry_side)
+            if leg.stop is not None:
+                touched |= side * (loss - leg.stop) >= 0
+            elif leg.limit is not None:
+                touched |= side * (gain - leg.limit) <= 0
+        if not touched:  # by far the most frequent case
+            return None
+        # The stop leg wins where one price reaches both.
+        legs = sorted(legs, key=lambda leg: leg.kind is OrderKind.BRACKET_TAKE)
         high_first = bar.high - bar.open < bar.open - bar.low
         extremes = (bar.high, bar.low) if high_first else (bar.low, bar.high)
         for price in (bar.open, *extremes):
-            if stop is not None and stop.stop is not None:
-                side = stop.direction
-                if side * (price - stop.stop) >= 0:
-                    reached = bar.open if price == bar.open else stop.stop
-                    return Execution(stop, stop.open_amount, reached * (1 + side * self.slippage))
-            if take is not None and take.limit is not None:
-                side = take.direction
-                if side * (price - take.limit) <= 0:
-                    reached = bar.open if price == bar.open else take.limit
-                    return Execution(take, take.open_amount, reached)
+            for leg in legs:
+                if leg.stop is not None and side * (price - leg.stop) >= 0:
+                    reached = bar.open if price == bar.open else leg.stop
+                    return Execution(leg, leg.open_amount, reached * (1 + side * self.slippage))
+                if leg.limit is not None and side * (price - leg.limit) <= 0:
+                    reached = bar.open if price == bar.open else leg.limit
+                    return Execution(leg, leg.open_amount, reached)
         return None
 
-    def _wake(self, leg: WorkingOrder) -> None:
-        if leg.distance is None:
-            return
-        price, side = self.entries[leg.parent or 0], -leg.direction
-        if leg.kind is OrderKind.BRACKET_STOP:
-            leg.stop = round_to_tick(price - side * leg.distance)
-        else:
-            leg.limit = round_to_tick(price + side * leg.distance)
-        leg.distance = None
+
+def _wake(leg: WorkingOrder, entry_price: float, entry_side: int) -> None:
+    distance = leg.distance or 0.0
+    if leg.kind is OrderKind.BRACKET_STOP:
+        leg.stop = round_to_tick(entry_price - entry_side * distance)
+    else:
+        leg.limit = round_to_tick(entry_price + entry_side * distance)
+    leg.distance = None

@@ -2,9 +2,8 @@
 
 import hashlib
 import json
-import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import fields
 
 from stratlab.domain.market import CostModelKind
 from stratlab.domain.trial import Cancel, Order, OrderKind, Phase
@@ -15,6 +14,14 @@ Log = Sequence[Order | Cancel]
 MAX_SHARES = 10**11
 """Largest order; zipline's own bound."""
 
+MAX_LEVEL = 1e100
+"""Largest price; far above it the arithmetic of splits and ticks overflows."""
+
+MAX_ENTRIES = 500_000
+"""Longest log that is looked at: seconds of work, and more than a trial has time to place."""
+
+_ORDER_FIELDS = tuple(field.name for field in fields(Order))
+_CANCEL_FIELDS = tuple(field.name for field in fields(Cancel))
 _LEVELS = {
     OrderKind.MARKET: (False, False),
     OrderKind.LIMIT: (True, False),
@@ -31,7 +38,11 @@ def orders_digest(log: Log) -> str:
     """
     digest = hashlib.sha256()
     for entry in log:
-        line = {"entry": "order" if isinstance(entry, Order) else "cancel", **asdict(entry)}
+        is_order = isinstance(entry, Order)
+        line = {
+            name: getattr(entry, name) for name in (_ORDER_FIELDS if is_order else _CANCEL_FIELDS)
+        }
+        line["entry"] = "order" if is_order else "cancel"
         text = json.dumps(line, sort_keys=True, separators=(",", ":"))
         digest.update(text.encode() + b"\n")
     return digest.hexdigest()
@@ -48,56 +59,53 @@ def find_impossible(
         symbols: The trial's market set.
         kind: Cost model; ``zipline`` knows no bracket legs.
     """
+    if len(log) > MAX_ENTRIES:
+        return f"the log has {len(log)} entries, more than {MAX_ENTRIES}"
     placed: list[Order] = []
-    legs: dict[tuple[int, OrderKind], int] = {}
-    cancelled: set[int] = set()
-    last = (-1, False)
+    last = (0, False)
     for entry in log:
-        if entry.bar not in bars:
-            return f"entry {entry.number} is stamped {entry.bar}, outside the trial's window"
-        moment = (bars[entry.bar], entry.phase is Phase.BAR)
+        moment = (bars.get(entry.bar, -1), entry.phase is Phase.BAR)
+        problem: str | None
         if moment < last:
-            return f"entry {entry.number} at {entry.bar} goes back in time"
-        last = moment
-        if isinstance(entry, Cancel):
-            if not 1 <= entry.number <= len(placed):
-                return f"cancel of order {entry.number}, which was never placed"
-            cancelled.add(entry.number)
-            continue
-        if entry.number != len(placed) + 1:
-            return f"order {entry.number} follows order {len(placed)}"
-        problem = _order_problem(entry, symbols)
-        if problem is None and entry.kind in LEGS:
-            problem = _leg_problem(entry, placed, kind)
-            before = legs.get((entry.parent or 0, entry.kind))
-            if problem is None and before is not None and before not in cancelled:
-                problem = f"order {before} is the same leg already"
-            legs[entry.parent or 0, entry.kind] = entry.number
+            problem = "goes back in time" if entry.bar in bars else "is outside the window"
+        elif isinstance(entry, Cancel):
+            known = 1 <= entry.number <= len(placed)
+            problem = None if known else "cancels what was never placed"
+        else:
+            problem = _order_problem(entry, placed, symbols)
+            if problem is None and entry.kind in LEGS:
+                problem = _leg_problem(entry, placed, kind)
+            placed.append(entry)
         if problem is not None:
-            return f"order {entry.number}: {problem}"
-        placed.append(entry)
+            return f"an impossible log: {entry!s:.300} {problem}"
+        last = moment
     return None
 
 
-def _order_problem(order: Order, symbols: Collection[str]) -> str | None:
+def _order_problem(order: Order, placed: Sequence[Order], symbols: Collection[str]) -> str | None:
     levels = (order.limit_price, order.stop_price, order.distance)
-    fits = order.kind in LEGS or (
-        (order.parent, order.distance) == (None, None)
-        and (order.limit_price is not None, order.stop_price is not None) == _LEVELS[order.kind]
-    )
+    plain = (order.parent, order.distance) == (None, None)
+    given = (order.limit_price is not None, order.stop_price is not None)
     return _first(
-        (order.symbol not in symbols, f"unknown symbol {order.symbol!r}"),
-        (order.amount == 0 or abs(order.amount) > MAX_SHARES, f"amount {order.amount}"),
-        (not all(level is None or 0 <= level < math.inf for level in levels), f"levels {levels}"),
-        (not fits, f"levels, parent or distance do not fit a {order.kind} order"),
+        (order.number != len(placed) + 1, "is not numbered in the order of placing"),
+        (order.symbol not in symbols, "trades a symbol outside the market set"),
+        (order.amount == 0 or abs(order.amount) > MAX_SHARES, "has no possible amount"),
+        (
+            not all(level is None or 0 <= level <= MAX_LEVEL for level in levels),
+            "has no possible level",
+        ),
+        (
+            order.kind not in LEGS and not (plain and given == _LEVELS[order.kind]),
+            "has fields that do not fit its kind",
+        ),
     )
 
 
 def _leg_problem(leg: Order, placed: Sequence[Order], kind: CostModelKind) -> str | None:
     if kind is not CostModelKind.NEXT_OPEN:
-        return f"the cost model {kind} knows no bracket legs"
+        return "is a bracket leg, which this cost model has not"
     if leg.parent is None or not 1 <= leg.parent <= len(placed):
-        return "a bracket leg without its entry"
+        return "is a bracket leg without its entry"
     entry = placed[leg.parent - 1]
     if leg.distance is None:
         fits = leg.kind is OrderKind.BRACKET_STOP and leg.stop_price is not None
@@ -105,11 +113,10 @@ def _leg_problem(leg: Order, placed: Sequence[Order], kind: CostModelKind) -> st
         fits = leg.distance > 0 and leg.stop_price is None
     together = (leg.bar, leg.phase, leg.amount) == (entry.bar, entry.phase, -entry.amount)
     return _first(
-        (entry.kind is not OrderKind.MARKET, f"its parent {entry.number} is no market order"),
-        (entry.symbol != leg.symbol, f"its entry trades {entry.symbol}"),
-        (entry.amount * leg.amount > 0, "it does not close its entry"),
-        (not fits or leg.limit_price is not None, "a leg has either a distance or a stop price"),
-        (leg.distance is not None and not together, "a distance comes with the entry alone"),
+        (entry.kind is not OrderKind.MARKET, "has a parent that is no market order"),
+        (entry.symbol != leg.symbol, "has a parent of another symbol"),
+        (not fits or leg.limit_price is not None, "has neither a distance nor a stop price alone"),
+        (leg.distance is not None and not together, "has a distance, but not beside its entry"),
     )
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
+from stratlab.domain.errors import LimitExceededError
 from stratlab.domain.trial import (
     EquityPoint,
     Fill,
@@ -56,7 +57,6 @@ def settle_claim(
     )
     if claim.outcome is not Outcome.SUCCEEDED:
         return result
-    result = replace(result, orders_digest=orders_digest(claim.log))
     bars = prices.bars[window_rows(prices, spec.window)].tolist()
     problem = find_impossible(
         claim.log,
@@ -66,8 +66,16 @@ def settle_claim(
     ) or _unreadable(claim, bars)
     if problem is not None:
         return replace(result, outcome=Outcome.PROTOCOL_VIOLATION, reason=problem)
-    repriced = reprice(claim.log, prices, spec.window, spec.capital, spec.cost_model)
-    result = replace(result, fills=repriced.fills, equity=_points(repriced))
+    try:
+        repriced = reprice(claim.log, prices, spec.window, spec.capital, spec.cost_model)
+    except LimitExceededError as error:
+        return replace(result, outcome=Outcome.PROTOCOL_VIOLATION, reason=error.message)
+    result = replace(
+        result,
+        orders_digest=orders_digest(claim.log),
+        fills=repriced.fills,
+        equity=_points(repriced),
+    )
     lie = _first_difference(claim, result, spec.capital) or _excess_leverage(
         repriced, limits.max_leverage
     )
@@ -130,7 +138,7 @@ def _same_fill(theirs: Fill, mine: Fill) -> bool:
 def _text(fill: Fill | None) -> str:
     if fill is None:
         return "none"
-    return f"of order {fill.number}: {fill.amount} {fill.symbol} at {fill.price!r}"
+    return f"of order {fill.number}: {fill.amount} {fill.symbol!r:.40} at {fill.price!r}"
 
 
 def _excess_leverage(repriced: "Repricing", bound: float) -> str | None:
