@@ -11,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.suites.concurrency_suite import in_threads
 from tests.suites.memory_repository import MemoryRepository
-from tests.suites.samples import a_campaign
+from tests.suites.samples import a_campaign, a_result
 
 from stratlab.domain.errors import IntegrityError, InvalidInputError, NotFoundError, StoreError
+from stratlab.domain.trial import Outcome
 from stratlab.store.artifacts import FileArtifacts
+from stratlab.store.series import equity_from_parquet, fills_from_parquet
 
 HOSTILE_NAMES = [
     "",
@@ -200,6 +202,23 @@ def test_writers_of_one_name_leave_row_and_report_of_the_same_bytes(home, reposi
     in_threads(6, lambda n: artifacts.put("c1", "same.txt", "text/plain", b"x" * (n + 1)))
     report = (home / "reports/campaigns/c1/same.txt").read_bytes()
     assert content_of(artifacts, artifacts.get("c1", "same.txt")) == report
+
+
+def test_series_of_a_trial_are_stored_as_parquet_by_trial(artifacts):
+    result = a_result("t1")
+    digests = artifacts.put_series("c1", result)
+    stored = {artifact.name: artifact for artifact in artifacts.list("c1")}
+    assert digests == {name: artifact.digest for name, artifact in stored.items()}
+    equity = content_of(artifacts, stored["series/t1_equity.parquet"])
+    assert equity_from_parquet(equity) == (result.equity, result.benchmark_equity)
+    fills = content_of(artifacts, stored["series/t1_fills.parquet"])
+    assert fills_from_parquet(fills) == result.fills
+
+
+def test_trial_that_did_not_succeed_has_no_series(artifacts, home):
+    result = replace(a_result(), outcome=Outcome.STRATEGY_ERROR)
+    assert artifacts.put_series("c1", result) == {}
+    assert files(home) == []
 
 
 def test_file_left_unfinished_by_a_killed_process_is_swept_when_it_is_old(home, repository):
