@@ -25,6 +25,8 @@ def test_costs_are_paid_out_of_the_share():
     # A share costs 99 * 1.01 + 0.01 = 100.00, so ten of them just fit.
     assert repriced.amounts[0, 0] == 10
     assert repriced.cash[0] == pytest.approx(0.0)
+    dearer = CostModel(slippage_bps=100.0, commission_per_share=0.011, volume_limit=1.0)
+    assert benchmark(panel({"AAA": flat(99, 99)}), dearer).amounts[0, 0] == 9
 
 
 def test_symbol_that_lists_later_is_bought_when_it_lists():

@@ -7,7 +7,6 @@ from tests.evaluation.hand_made import (
     bracket,
     cancel,
     fills_of,
-    flat,
     order,
     panel,
     replay,
@@ -229,9 +228,9 @@ def test_split_after_the_fill_scales_the_resting_level():
 
 
 def test_split_rounds_a_resting_limit_to_the_cent():
-    prices = panel({"AAA": [CALM, *flat(33.34)]}, splits=[Split(bar(1), "AAA", 1 / 3)])
+    prices = panel({"AAA": [CALM, (34.0, 34.0, 33.0, 34.0)]}, splits=[Split(bar(1), "AAA", 1 / 3)])
     log = [order(1, 0, 30, OrderKind.LIMIT, limit_price=100.03)]
-    # 100.03 / 3 = 33.3433 becomes 33.34, which the open meets.
+    # A third of 100.03 is 33.3433.
     assert fills_of(replay(log, prices)) == [(1, 1, 90, 33.34)]
 
 

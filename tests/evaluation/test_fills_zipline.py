@@ -101,9 +101,10 @@ def test_split_between_two_parts_truncates_what_is_left():
     assert found.fills[1].commission == 0.0
 
 
-def test_split_that_leaves_no_share_drops_the_order():
+def test_split_that_leaves_no_share_drops_the_order_and_hinders_no_other():
     prices = panel(
         {"AAA": [*flat(10), (10, 10, 10, 10, 0), *flat(100, 100)]},
         splits=[Split(bar(2), "AAA", 10.0)],
     )
-    assert not replay([order(1, 0, 9)], prices, ZIPLINE).fills
+    found = fills_of(replay([order(1, 0, 9), order(2, 0, 10)], prices, ZIPLINE))
+    assert [fill[:3] for fill in found] == [(2, 2, 1)]

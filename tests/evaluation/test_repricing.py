@@ -67,6 +67,13 @@ def test_split_takes_the_cost_basis_with_commissions_rounded_to_the_cent():
     assert repriced.cash[2] - repriced.cash[1] == pytest.approx(30.31)
 
 
+def test_split_rounds_the_cost_basis_before_it_pays_the_fraction():
+    prices = panel({"AAA": flat(0.042, 0.042, 0.126)}, splits=[Split(bar(2), "AAA", 3.0)])
+    repriced = replay([order(1, 0, 2)], prices)
+    # Two thirds of a share at 0.13 pay 0.09; at 0.126 they would pay 0.08.
+    assert repriced.cash[2] - repriced.cash[1] == pytest.approx(0.09)
+
+
 def test_split_that_leaves_no_share_turns_the_position_into_cash():
     prices = panel({"AAA": flat(1, 1, 10)}, splits=[Split(bar(2), "AAA", 10.0)])
     repriced = replay([order(1, 0, 9)], prices)
@@ -90,9 +97,11 @@ def test_dividend_is_owed_by_a_short_position():
     assert replay([order(1, 0, -10)], prices).cash[2] == 100_980
 
 
-def test_dividend_that_is_paid_on_no_session_is_never_paid():
-    prices = panel({"AAA": flat(100, 100, 100)}, dividends=[Dividend(bar(2), bar(9), "AAA", 2)])
-    assert replay([order(1, 0, 10)], prices).cash[2] == 99_000
+@pytest.mark.parametrize("pay_row", [9, 1])
+def test_dividend_that_is_paid_on_no_session_or_before_the_ex_date_is_never_paid(pay_row):
+    dividends = [Dividend(bar(2), bar(pay_row), "AAA", 2)]
+    prices = panel({"AAA": flat(100, 100, 100)}, dividends=dividends)
+    assert replay([order(1, 0, 10)], prices).cash.tolist() == [100_000, 99_000, 99_000]
 
 
 def test_dividend_on_the_day_of_a_split_counts_the_old_shares():
@@ -120,6 +129,14 @@ def test_gap_is_valued_at_the_last_close_adjusted_for_what_happened_since():
     )
     # The ex date of row 2 marks 100 down by 10 %, the split of row 3 halves it.
     assert closing_prices(prices)[:, 0].tolist() == pytest.approx([100, 100, 90, 45, 49])
+
+
+def test_symbol_that_has_ended_keeps_its_last_mark_through_a_split():
+    prices = panel(
+        {"AAA": [*flat(100, 100), None, None], "BBB": flat(1, 1, 1, 1)},
+        splits=[Split(bar(3), "AAA", 0.5)],
+    )
+    assert closing_prices(prices)[:, 0].tolist() == [100, 100, 100, 100]
 
 
 def test_symbol_that_is_not_listed_yet_has_no_mark():

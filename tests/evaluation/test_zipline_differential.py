@@ -59,7 +59,7 @@ def run_zipline(scenarios, folder):
     return json.loads((folder / "results.json").read_text())
 
 
-def scenario(market, script, costs):
+def scenario(market, script, costs, max_leverage=LIMITS.max_leverage):
     request = {
         "parameters_json": "{}",
         "start": market.days[WARM_UP].isoformat(),
@@ -69,7 +69,7 @@ def scenario(market, script, costs):
         "slippage_bps": costs.slippage_bps,
         "commission_per_share": costs.commission_per_share,
         "volume_limit": costs.volume_limit,
-        "max_leverage": LIMITS.max_leverage,
+        "max_leverage": max_leverage,
         "symbols": SYMBOLS,
     }
     return {"files": market.files, "script": script, "request": request}
@@ -146,3 +146,24 @@ def test_repricing_equals_zipline_fill_by_fill_and_close_by_close(kind, tmp_path
         seen.update(kinds[fill.number] for fill in reported)
     # Every kind of order has been filled often enough to mean something.
     assert {kind for kind, count in seen.items() if count >= 20} == EXPECTED[kind]
+
+
+@pytest.mark.docker
+def test_harness_ends_a_trial_exactly_where_the_host_sees_too_much_leverage(tmp_path):
+    costs, bound, cases = COSTS[CostModelKind.NEXT_OPEN], 0.5, []
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        market = random_market(rng)
+        cases.append((market, random_script(rng, market, 15, brackets=True)))
+    results = run_zipline([scenario(*case, costs, bound) for case in cases], tmp_path)
+    ended = 0
+    for (market, _), result in zip(cases, results, strict=True):
+        log = [read_entry(entry) for entry in result["log"]]
+        window = Window(Tier.TRAIN, market.days[WARM_UP], market.days[-1])
+        leverage = reprice(log, market.panel, window, CAPITAL, costs).leverage
+        bars = len(result["equity"])
+        assert (leverage[:bars] <= bound).all()
+        if bars < len(leverage):
+            ended += 1
+            assert leverage[bars] > bound
+    assert 5 < ended < len(cases)
