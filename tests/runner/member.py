@@ -1,7 +1,6 @@
 """Plays the controller for one container: a gRPC server on its socket, and the full policy."""
 
 import json
-import os
 import queue
 import subprocess
 import tempfile
@@ -49,6 +48,7 @@ class Member(RunnerServiceServicer):
     def __init__(self, tier: Path) -> None:
         self._tier = tier
         self._scratch = tempfile.TemporaryDirectory(prefix="member-")
+        self._socket = Path(self._scratch.name) / "link.sock"
         self._frames: queue.Queue[pb.AttachRequest | None] = queue.Queue()
         self._commands: queue.Queue[pb.AttachResponse | None] = queue.Queue()
         self._server = grpc.server(futures.ThreadPoolExecutor(2))
@@ -68,16 +68,16 @@ class Member(RunnerServiceServicer):
             self._frames.put(None)
 
         threading.Thread(target=collect, daemon=True).start()
+        self._socket.unlink()  # nobody else may connect
         while (command := self._commands.get()) is not None:
             yield command
 
     def __enter__(self) -> Self:
-        socket = Path(self._scratch.name) / "link.sock"
-        os.chmod(self._scratch.name, 0o755)
+        Path(self._scratch.name).chmod(0o755)
         add_RunnerServiceServicer_to_server(self, self._server)
-        self._server.add_insecure_port(f"unix:{socket}")
+        self._server.add_insecure_port(f"unix:{self._socket}")
         self._server.start()
-        socket.chmod(0o666)
+        self._socket.chmod(0o666)
         self.container = docker(
             "run", "--detach", *policy(),
             f"--volume={self._scratch.name}:/run/stratlab:ro", f"--volume={self._tier}:/data:ro",
@@ -91,14 +91,21 @@ class Member(RunnerServiceServicer):
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
     ) -> None:
         if kind is not None:
             print(docker("logs", self.container))
+        self.disconnect()
         docker("rm", "--force", self.container)
+        self._scratch.cleanup()
+
+    def disconnect(self) -> None:
+        """Go away, as a killed controller does."""
         self._commands.put(None)
         self._server.stop(None).wait()
-        self._scratch.cleanup()
 
     def frame(self, timeout: float = 30.0) -> pb.AttachRequest:
         """The next frame, with sequence and nonce checked."""
@@ -112,6 +119,14 @@ class Member(RunnerServiceServicer):
     def closed(self, timeout: float = 10.0) -> bool:
         """Whether the container ends the stream now."""
         return self._frames.get(timeout=timeout) is None
+
+    def exit_code(self, timeout: float = 10.0) -> int:
+        """Wait until the container has ended by itself."""
+        deadline = time.monotonic() + timeout
+        while docker("inspect", "--format={{.State.Running}}", self.container).strip() == "true":
+            assert time.monotonic() < deadline, "the container still runs"
+            time.sleep(0.1)
+        return int(docker("inspect", "--format={{.State.ExitCode}}", self.container))
 
     def send(self, command: pb.AttachResponse) -> None:
         """Send a command as it is."""

@@ -6,6 +6,7 @@ Usage: make_tier.py DESCRIPTION TARGET
 import json
 import sys
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pandas as pd
 from zipline.assets import AssetDBWriter
@@ -14,11 +15,19 @@ from zipline.data.bcolz_daily_bars import BcolzDailyBarReader, BcolzDailyBarWrit
 from zipline.utils.calendar_utils import get_calendar
 
 
-def main() -> None:
-    description = json.loads(Path(sys.argv[1]).read_text())
-    target = Path(sys.argv[2])
-    calendar = get_calendar("XNYS")
-    sessions = calendar.sessions_in_range(description["first"], description["last"])
+class Frames(NamedTuple):
+    """Arguments of zipline's writers."""
+
+    sessions: pd.DatetimeIndex
+    bars: list[tuple[int, pd.DataFrame]]
+    equities: pd.DataFrame
+    splits: pd.DataFrame
+    dividends: pd.DataFrame
+
+
+def frames(description: dict[str, Any]) -> Frames:
+    """The description as zipline's writers take it; bars are [open, high, low, close, volume]."""
+    sessions = get_calendar("XNYS").sessions_in_range(description["first"], description["last"])
     sids = {symbol: sid for sid, symbol in enumerate(sorted(description["bars"]))}
     bars = {
         sids[symbol]: pd.DataFrame(
@@ -26,30 +35,22 @@ def main() -> None:
         )
         for symbol, rows in description["bars"].items()
     }
-    path = str(target / "daily_equities.bcolz")
-    BcolzDailyBarWriter(path, calendar, sessions[0], sessions[-1]).write(sorted(bars.items()))
+    ends = [bars[sid].index[-1] for sid in sids.values()]
     equities = pd.DataFrame(
         {
             "symbol": sids.keys(),
             "asset_name": sids.keys(),
             "exchange": "TEST",
-            "start_date": [frame.index[0] for frame in bars.values()],
-            "end_date": [frame.index[-1] for frame in bars.values()],
-            "auto_close_date": [
-                frame.index[-1] + pd.Timedelta(days=1) if len(frame) < len(sessions) else pd.NaT
-                for frame in bars.values()
-            ],
+            "start_date": sessions[0],
+            "end_date": ends,
+            "auto_close_date": [end + pd.Timedelta(days=1) for end in ends],
         },
         index=sids.values(),
-    )
-    exchanges = pd.DataFrame({"exchange": ["TEST"], "country_code": ["US"]})
-    AssetDBWriter(str(target / "assets.sqlite")).write(
-        equities=equities, exchanges=exchanges
     )
     splits = pd.DataFrame(
         [
             {"sid": sids[symbol], "effective_date": sessions[number], "ratio": ratio}
-            for number, symbol, ratio in description.get("splits", [])
+            for number, symbol, ratio in description["splits"]
         ],
         columns=["sid", "effective_date", "ratio"],
     )
@@ -63,14 +64,27 @@ def main() -> None:
                 "pay_date": sessions[number + 2],
                 "amount": amount,
             }
-            for number, symbol, amount in description.get("dividends", [])
+            for number, symbol, amount in description["dividends"]
         ],
         columns=["sid", "ex_date", "declared_date", "record_date", "pay_date", "amount"],
+    )
+    return Frames(sessions, sorted(bars.items()), equities, splits, dividends)
+
+
+def main() -> None:
+    data = frames(json.loads(Path(sys.argv[1]).read_text()))
+    target = Path(sys.argv[2])
+    sessions = data.sessions
+    path = str(target / "daily_equities.bcolz")
+    BcolzDailyBarWriter(path, get_calendar("XNYS"), sessions[0], sessions[-1]).write(data.bars)
+    AssetDBWriter(str(target / "assets.sqlite")).write(
+        equities=data.equities,
+        exchanges=pd.DataFrame({"exchange": ["TEST"], "country_code": ["US"]}),
     )
     with SQLiteAdjustmentWriter(
         str(target / "adjustments.sqlite"), BcolzDailyBarReader(path), overwrite=True
     ) as writer:
-        writer.write(splits=splits, dividends=dividends)
+        writer.write(splits=data.splits, dividends=data.dividends)
     (target / "tier.json").write_text(
         json.dumps(
             {
