@@ -43,13 +43,12 @@ def test_ended_process_is_dead_and_so_is_a_reused_pid() -> None:
 
 
 def test_killed_process_that_nobody_waited_for_is_dead() -> None:
+    code = (
+        "from stratlab.sandbox.identity import controller_id\n"
+        "print(controller_id(), flush=True)\nimport time; time.sleep(60)"
+    )
     child = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            "from stratlab.sandbox.identity import controller_id\n"
-            "print(controller_id(), flush=True)\nimport time; time.sleep(60)",
-        ],
+        [sys.executable, "-c", code],
         stdout=subprocess.PIPE,
         text=True,
     )

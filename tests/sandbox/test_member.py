@@ -42,7 +42,11 @@ class Scene:
 
     def member(self, work: TrialBatch, startup_seconds: float = 10.0) -> Member:
         site = Site(
-            "sha256:" + "a" * 64, "runc", HostTraits(cpus=2), work.limits, data_directory=self.folder
+            "sha256:" + "a" * 64,
+            "runc",
+            HostTraits(cpus=2),
+            work.limits,
+            data_directory=self.folder,
         )
         return Member(self.workplace, site, work, startup_seconds, self.progress.append)
 
@@ -366,9 +370,7 @@ async def test_frame_of_an_ended_trial_in_the_next_voids_the_ended_one_only() ->
 
     async with scene(late) as here:
         report = await here.run(batch(trial("a"), trial("b")))
-    assert [(c.trial_id, c.outcome) for c in report.claims] == [
-        ("a", Outcome.PROTOCOL_VIOLATION)
-    ]
+    assert [(c.trial_id, c.outcome) for c in report.claims] == [("a", Outcome.PROTOCOL_VIOLATION)]
 
 
 async def test_half_a_frame_is_a_protocol_violation() -> None:

@@ -131,24 +131,7 @@ class DockerEngine:
         """
         with self._translated("info"):
             client = self._connect()
-            info = client.info()
-            version = client.version()
-        return EngineInfo(
-            version=str(info.get("ServerVersion", "")),
-            kernel=str(info.get("KernelVersion", "")),
-            cgroup_version=int(info.get("CgroupVersion", "1")),
-            cgroup_driver=str(info.get("CgroupDriver", "none")),
-            storage_driver=str(info.get("Driver", "")),
-            runtimes=tuple(sorted(info.get("Runtimes") or {})),
-            components={
-                str(part.get("Name", "")): str(part.get("Version", ""))
-                for part in version.get("Components") or ()
-            },
-            security_options=tuple(info.get("SecurityOptions") or ()),
-            root_directory=str(info.get("DockerRootDir", "")),
-            cpus=int(info.get("NCPU", 1)),
-            memory_bytes=int(info.get("MemTotal", 0)),
-        )
+            return _read_info(client.info(), client.version())
 
     def resolve_image(self, tag: str) -> str:
         """Return the id (``sha256:...``) of the image behind ``tag``.
@@ -160,14 +143,15 @@ class DockerEngine:
         """
         with self._translated("inspect image", tag):
             image = self._connect().inspect_image(tag)  # type: ignore[no-untyped-call]  # no stub
-        labels = (image.get("Config") or {}).get("Labels") or {}
+            labels = (image.get("Config") or {}).get("Labels") or {}
+            image_id = str(image["Id"])
         if not labels.get(IMAGE_LABEL):
             raise SandboxNotReadyError(
                 f"the image {tag!r} was not built by stratlab",
                 hint="Run `make image`, or set sandbox.image to the tag that it builds.",
                 image=tag,
             )
-        return str(image["Id"])
+        return image_id
 
     def create(self, name: str, config: ContainerConfig) -> None:
         """Create a container, not started.
@@ -218,18 +202,16 @@ class DockerEngine:
             EngineUnavailableError: No engine answers.
             EngineError: The engine refused.
         """
-        found: Mapping[str, Any] | None = None
+        found: ContainerState | None = None
         with self._translated("inspect container", name, gone_is_fine=True):
-            found = self._connect().inspect_container(name)
-        if found is None:
-            return None
-        state = found.get("State") or {}
-        return ContainerState(
-            running=bool(state.get("Running")),
-            exit_code=int(state.get("ExitCode") or 0),
-            oom_killed=bool(state.get("OOMKilled")),
-            error=str(state.get("Error") or ""),
-        )
+            state = self._connect().inspect_container(name)["State"]
+            found = ContainerState(
+                running=bool(state["Running"]),
+                exit_code=int(state["ExitCode"]),
+                oom_killed=bool(state["OOMKilled"]),
+                error=str(state.get("Error") or ""),
+            )
+        return found
 
     def labelled(self, label: str, value: str) -> tuple[ContainerSummary, ...]:
         """Return every container, running or not, that carries ``label=value``.
@@ -240,15 +222,15 @@ class DockerEngine:
         """
         with self._translated("list containers"):
             found = self._connect().containers(all=True, filters={"label": f"{label}={value}"})
-        return tuple(
-            ContainerSummary(
-                name=str(item["Names"][0]).lstrip("/"),
-                running=item.get("State") == "running",
-                labels=dict(item.get("Labels") or {}),
+            return tuple(
+                ContainerSummary(
+                    name=str(item["Names"][0]).lstrip("/"),
+                    running=item.get("State") == "running",
+                    labels=dict(item.get("Labels") or {}),
+                )
+                for item in found
+                if item.get("Names")
             )
-            for item in found
-            if item.get("Names")
-        )
 
     def run_to_end(
         self, name: str, config: ContainerConfig, timeout_seconds: int
@@ -341,6 +323,8 @@ class DockerEngine:
             raise EngineUnavailableError(
                 f"the Docker engine did not answer ({what}): {type(error).__name__}"
             ) from error
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise EngineError(f"the Docker engine's answer makes no sense ({what})") from error
 
 
 def _explain(error: Exception) -> str:
@@ -349,3 +333,22 @@ def _explain(error: Exception) -> str:
     with suppress(ValueError, AttributeError):
         text = str(json.loads(text).get("message", text))
     return text.strip()[:500]
+
+
+def _read_info(info: Mapping[str, Any], version: Mapping[str, Any]) -> EngineInfo:
+    return EngineInfo(
+        version=str(info.get("ServerVersion", "")),
+        kernel=str(info.get("KernelVersion", "")),
+        cgroup_version=int(info.get("CgroupVersion", "1")),
+        cgroup_driver=str(info.get("CgroupDriver", "none")),
+        storage_driver=str(info.get("Driver", "")),
+        runtimes=tuple(sorted(info.get("Runtimes") or {})),
+        components={
+            str(part.get("Name", "")): str(part.get("Version", ""))
+            for part in version.get("Components") or ()
+        },
+        security_options=tuple(info.get("SecurityOptions") or ()),
+        root_directory=str(info.get("DockerRootDir", "")),
+        cpus=int(info.get("NCPU", 1)),
+        memory_bytes=int(info.get("MemTotal", 0)),
+    )
