@@ -18,7 +18,7 @@ MAX_LEVEL = 1e100
 """Largest price; far above it the arithmetic of splits and ticks overflows."""
 
 MAX_ENTRIES = 500_000
-"""Longest log that is looked at: seconds of work, and more than a trial has time to place."""
+"""Longest log that is looked at: seconds of work for a hostile one."""
 
 _ORDER_FIELDS = tuple(field.name for field in fields(Order))
 _CANCEL_FIELDS = tuple(field.name for field in fields(Cancel))
