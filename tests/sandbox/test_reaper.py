@@ -1,6 +1,5 @@
 """What the reaper removes, what it leaves alone, and in which order it looks."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -77,9 +76,9 @@ class Scene:
 
 
 @pytest.fixture
-def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    yield Scene()
+    return Scene()
 
 
 def test_leased_container_of_a_living_controller_is_left_alone(scene: Scene) -> None:

@@ -1,4 +1,4 @@
-"""Dealing containers: bounded, fair, tried again when nobody is guilty, charged when somebody is."""
+"""Dealing containers: bounded, fair, and charging a strategy only for what it did."""
 
 import asyncio
 import time
@@ -216,15 +216,17 @@ async def test_small_campaign_is_not_starved_by_a_large_one(tmp_path: Path) -> N
 
 
 async def test_cancelled_while_waiting_for_a_turn_nothing_starts(tmp_path: Path) -> None:
+    started = asyncio.Event()
+
     async def sleep(channel: Channel) -> None:
         await channel.greet()
         await channel.start_trial((await channel.next_run()).trial_id)
+        started.set()
         await hang()
 
     async with sandbox(tmp_path, sleep, members=1) as (made, engine):
         first = asyncio.create_task(made.run(batch(trial("a")), ignore))
-        while not engine.running:
-            await asyncio.sleep(0.01)
+        await started.wait()
         second = asyncio.create_task(made.run(batch(trial("b")), ignore))
         await asyncio.sleep(0.05)
         began = time.monotonic()

@@ -211,7 +211,7 @@ class DockerEngine:
                 oom_killed=bool(state["OOMKilled"]),
                 error=str(state.get("Error") or ""),
             )
-        return found
+        return found  # noqa: RET504 - the block above may end early, without an exception
 
     def labelled(self, label: str, value: str) -> tuple[ContainerSummary, ...]:
         """Return every container, running or not, that carries ``label=value``.
