@@ -14,7 +14,7 @@ from typing import final
 from stratlab.campaigns.backtest import Backtester
 from stratlab.campaigns.critic import RuleCritic
 from stratlab.campaigns.event_bus import EventBus
-from stratlab.campaigns.exports import export_all
+from stratlab.campaigns.exports import export_best
 from stratlab.campaigns.loop import Workshop
 from stratlab.campaigns.manager import CampaignManager
 from stratlab.campaigns.reports import Reports
@@ -79,7 +79,7 @@ async def open_lab(settings: Settings) -> AsyncIterator[Lab]:
         async with DockerSandbox.open(
             settings.sandbox, home, repository.leases(), market_data, clock
         ) as sandbox:
-            reports = Reports(repository, artifacts, market_data, export_all)
+            reports = Reports(repository, artifacts, market_data, export_best)
             workshop = Workshop(
                 repository=repository,
                 desk=TrialDesk(

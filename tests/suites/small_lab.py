@@ -199,8 +199,8 @@ class SystemClock:
         return monotonic()
 
 
-def no_exports(
-    candidate: Candidate, campaign: object, parameters: Mapping[str, int | float]
+def plain_export(
+    candidate: Candidate, campaign: object, parameters: Mapping[str, int | float], calendar: str
 ) -> list[tuple[str, bytes]]:
     return [("best_strategy.py", candidate.source.encode())]
 
@@ -250,7 +250,7 @@ def small_lab(home: Path, *, generator: CountingGenerator | None = None, **sandb
             generators={GeneratorKind.TEMPLATE: generator or CountingGenerator()},
             critic=RuleCritic(),
             evaluator=evaluator,
-            reports=Reports(repository, artifacts, market_data, no_exports),
+            reports=Reports(repository, artifacts, market_data, plain_export),
             bus=EventBus(),
             clock=clock,
         )

@@ -11,12 +11,13 @@ from stratlab.domain.campaign import Campaign, Iteration
 from stratlab.domain.events import Event
 from stratlab.domain.ports import Artifacts, MarketData, Repository
 from stratlab.domain.strategy import Candidate
+from stratlab.domain.trial import Parameters
 
 REPORT_NAME = "report.md"
 _EVENT_PAGE = 1000
 
-Export = Callable[[Candidate, Campaign, "dict[str, int | float]"], "Iterable[tuple[str, bytes]]"]
-"""Renders a winner for every export target: yields (file name, content)."""
+Export = Callable[[Candidate, Campaign, Parameters, str], Iterable[tuple[str, bytes]]]
+"""Renders a candidate for every export target, see :func:`campaigns.exports.export_best`."""
 
 
 @final
@@ -59,18 +60,20 @@ class Reports:
 
     def _write_final(self, campaign: Campaign) -> None:
         iterations = self._repository.list_iterations(campaign.id)
+        data_set = self._market_data.get(campaign.spec.data_set)
         best = next((i for i in iterations if _is_about(campaign, i)), None)
         if best is not None and best.candidate is not None and best.evaluation is not None:
-            exports = self._export(best.candidate, campaign, dict(best.evaluation.parameters))
+            exports = self._export(
+                best.candidate, campaign, best.evaluation.parameters, data_set.calendar
+            )
             for name, content in exports:
                 self._artifacts.put(campaign.id, f"exports/{name}", "text/plain", content)
         self._put(campaign, "campaign.json", "application/json", _json(asdict(campaign)))
         audit = "".join(_line(event) for event in self._events(campaign.id))
         self._put(campaign, "audit.jsonl", "application/jsonl", audit)
-        caveats = self._market_data.get(campaign.spec.data_set).caveats
         hall_of_fame = self._repository.hall_of_fame(campaign.id)
         # Last: its presence says that all the others are there.
-        text = campaign_report(campaign, iterations, hall_of_fame, caveats)
+        text = campaign_report(campaign, iterations, hall_of_fame, data_set.caveats)
         self._put(campaign, REPORT_NAME, "text/markdown", text)
 
     def _events(self, campaign_id: str) -> Iterable[Event]:
