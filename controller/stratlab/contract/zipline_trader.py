@@ -138,7 +138,7 @@ def _enter(risk: "RiskModel", rules: tuple[LoweredRule, ...]) -> str:
         "        self.closing = False",
     ]
     if risk.breakeven or risk.trailing:
-        lines.append("        self.entry_price = None")
+        lines += ["        self.amount = side * amount", "        self.entry_price = None"]
     if risk.breakeven:
         lines.append("        self.trigger = trigger")
     if risk.trailing:
@@ -196,8 +196,11 @@ def _tighten(risk: "RiskModel") -> str:
         '        """Move the stop towards the price, never away, from the next bar on."""',
         "        side = 1 if bracket.amount > 0 else -1",
         "        close, entry = self.series.close[0], bracket.entry_price",
-        "        # Frozen distances follow a split as the entry price does.",
-        "        scale = entry / self.entry_price if self.entry_price else 1.0",
+        "        # Frozen distances follow a split: by the shares before the fill, then by the price.",
+        "        if self.entry_price is None:",
+        "            scale = self.amount / bracket.amount",
+        "        else:",
+        "            scale = entry / self.entry_price",
         "        self.entry_price = entry",
     ]
     names = [name for name, part in (("trigger", risk.breakeven), ("trail", risk.trailing)) if part]

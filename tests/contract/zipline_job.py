@@ -1,0 +1,133 @@
+"""Runs inside the sandbox image: backtests sources under plain zipline on bars from stdin.
+
+Input and output are JSON. Nothing of the controller and of the tests is imported here.
+"""
+
+import json
+import os
+import sys
+import tempfile
+import warnings
+
+warnings.simplefilter("ignore")
+os.environ.setdefault("ZIPLINE_ROOT", tempfile.mkdtemp())  # noqa: TID251 - not the controller
+
+import pandas as pd
+from stratlab_runner import lab
+from zipline import run_algorithm
+from zipline.api import set_commission, set_slippage
+from zipline.data import bundles
+from zipline.finance.commission import PerShare
+from zipline.utils.calendar_utils import get_calendar
+
+CALENDAR = get_calendar("XNYS")
+FIELDS = ["open", "high", "low", "close", "volume"]
+
+
+def register(name, markets, sessions):
+    """Ingest markets (symbol -> first, bars, splits, dividends) as a bundle."""
+
+    def ingest(environ, assets, minutes, daily, adjustments, calendar, *args):
+        symbols = list(markets)
+        assets.write(
+            equities=pd.DataFrame(
+                {
+                    "symbol": symbols,
+                    "asset_name": symbols,
+                    "start_date": [sessions[markets[s]["first"]] for s in symbols],
+                    "end_date": sessions[-1],
+                    "exchange": "TEST",
+                }
+            ),
+            exchanges=pd.DataFrame(
+                {"exchange": ["TEST"], "canonical_name": ["TEST"], "country_code": ["US"]}
+            ),
+        )
+        frames = []
+        for sid, symbol in enumerate(symbols):
+            rows = [[value or 0 for value in row] for row in markets[symbol]["bars"]]
+            index = sessions[markets[symbol]["first"] :]
+            frames.append((sid, pd.DataFrame(rows, index=index, columns=FIELDS)))
+        daily.write(frames)
+        splits = [
+            (sid, ratio, sessions[int(at)])
+            for sid, symbol in enumerate(symbols)
+            for at, ratio in markets[symbol]["splits"].items()
+        ]
+        dividends = [
+            (sid, amount, sessions[int(ex)], sessions[pay], sessions[int(ex)], sessions[int(ex)])
+            for sid, symbol in enumerate(symbols)
+            for ex, (pay, amount) in markets[symbol]["dividends"].items()
+        ]
+        adjustments.write(
+            splits=pd.DataFrame(splits, columns=["sid", "ratio", "effective_date"]),
+            dividends=pd.DataFrame(
+                dividends,
+                columns=["sid", "amount", "ex_date", "pay_date", "record_date", "declared_date"],
+            ),
+        )
+
+    bundles.register(
+        name, ingest, calendar_name="XNYS", start_session=sessions[0], end_session=sessions[-1]
+    )
+    bundles.ingest(name)
+
+
+def backtest(job, name, sessions):
+    """Return fills, orders and the final value of one job."""
+    namespace = {"__name__": "strategy"}
+    exec(compile(job["source"], "<strategy>", "exec"), namespace)  # noqa: S102 - that is the job
+    start, end = sessions[job["window"][0]], sessions[job["window"][1]]
+    if job["exported"]:
+        performance = namespace["run"](name, str(start.date()), str(end.date()), job["capital"])
+    else:
+
+        def initialize(context):
+            lab.bind_context(context, job["parameters"], job["symbols"])
+            namespace["initialize"](context)
+            set_slippage(us_equities=lab.NextOpenSlippage(5.0, 0.1))
+            set_commission(us_equities=PerShare(cost=0.001, min_trade_cost=0.0))
+
+        performance = run_algorithm(
+            start=start,
+            end=end,
+            initialize=initialize,
+            handle_data=namespace["handle_data"],
+            capital_base=job["capital"],
+            bundle=name,
+            data_frequency="daily",
+            trading_calendar=CALENDAR,
+            default_extension=False,
+        )
+    place = {session: number for number, session in enumerate(sessions)}
+
+    def session_of(moment):
+        return place[pd.Timestamp(moment).tz_localize(None).normalize()]
+
+    fills = [
+        (session_of(fill["dt"]), fill["sid"].symbol, int(fill["amount"]), float(fill["price"]))
+        for day in performance["transactions"]
+        for fill in day
+    ]
+    orders = [
+        (session_of(order["created"]), order["sid"].symbol, int(order["amount"]))
+        for day in performance["orders"]
+        for order in day
+    ]
+    value = float(performance["portfolio_value"].iloc[-1])
+    return {"fills": fills, "orders": orders, "value": value}
+
+
+def main():
+    """Read all jobs, run them in order, write one result each."""
+    request = json.load(sys.stdin)
+    length = max(world["sessions"] for world in request["worlds"].values())
+    sessions = CALENDAR.sessions_in_range("2015-01-02", "2020-12-31")[:length]
+    for name, world in request["worlds"].items():
+        register(name, world["markets"], sessions[: world["sessions"]])
+    results = [backtest(job, job["world"], sessions) for job in request["jobs"]]
+    json.dump(results, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
