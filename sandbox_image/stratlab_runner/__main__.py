@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from stratlab_runner.kernel import PR_SET_DUMPABLE, set_process_flag
+from stratlab_runner.kernel import PR_SET_DUMPABLE, missing_confinement, process_flag
 
 ADDRESS: Final = "unix:/run/stratlab/link.sock"
 DATA: Final = Path("/data")
@@ -24,15 +24,18 @@ def main() -> int:
         # It kills every other process it can reach, which is right in a container alone.
         print("stratlab_runner runs only as the first process of a container", file=sys.stderr)  # noqa: T201 - no other channel
         return 2
+    if missing := missing_confinement():
+        print(f"stratlab_runner needs {', '.join(missing)}", file=sys.stderr)  # noqa: T201 - the same
+        return 2
     # Nobody inside may read this process's memory, descriptors or environment.
-    set_process_flag(PR_SET_DUMPABLE, 0)
-    # Python as the first process would ignore it, and the engine's stop would take ten seconds.
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    process_flag(PR_SET_DUMPABLE, 0)
+    # Without handlers the kernel drops every signal to the first process from inside, so that no
+    # strategy can end its container and be taken for an accident.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     zygote_pid = os.fork()
     if zygote_pid == 0:
         control.close()
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         from stratlab_runner import zygote  # noqa: PLC0415 - imported by this process alone
 
         zygote.serve(theirs, DATA)

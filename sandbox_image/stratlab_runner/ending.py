@@ -51,7 +51,7 @@ def _cause(
     ended: TrialExit | None,
     *,
     memory_killed: bool,
-) -> tuple["pb.TrialFailed.Cause", str]:
+) -> tuple["pb.TrialFailed.Cause.ValueType", str]:
     # An honest process that was killed in the middle of a frame is not a liar.
     killed = ended is None or os.WIFSIGNALED(ended.status)
     if violation is not None and not (killed and violation.is_cut_off):

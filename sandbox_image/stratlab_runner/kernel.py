@@ -1,11 +1,13 @@
-"""The few kernel interfaces that Python has no module for: process flags and memory events."""
+"""What the kernel tells and grants a process, where Python has no module for it."""
 
 import ctypes
+import os
 from pathlib import Path
 from typing import Final
 
 PR_SET_PDEATHSIG: Final = 1
 PR_SET_DUMPABLE: Final = 4
+PR_GET_NO_NEW_PRIVS: Final = 39
 
 _MEMORY_EVENTS: Final = (
     Path("/sys/fs/cgroup/memory.events"),  # cgroup v2
@@ -13,16 +15,35 @@ _MEMORY_EVENTS: Final = (
 )
 
 
-def set_process_flag(option: int, value: int) -> None:
-    """Call ``prctl(option, value)``.
+def process_flag(option: int, value: int = 0) -> int:
+    """Call ``prctl(option, value)`` and return its answer.
 
     Raises:
         OSError: The kernel refuses.
     """
     library = ctypes.CDLL(None, use_errno=True)
-    if library.prctl(option, ctypes.c_ulong(value), 0, 0, 0) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"prctl({option}, {value}) failed")
+    answer: int = library.prctl(option, ctypes.c_ulong(value), 0, 0, 0)
+    if answer < 0:
+        raise OSError(ctypes.get_errno(), f"prctl({option}, {value}) failed")
+    return answer
+
+
+def missing_confinement() -> list[str]:
+    """Return what this container lacks of the policy, as far as it can tell from inside.
+
+    The controller proves the limits with a container of its own; this only refuses to run foreign
+    code where somebody started the image by hand.
+    """
+    missing = []
+    if os.getuid() == 0:
+        missing.append("a user id other than 0")
+    if process_flag(PR_GET_NO_NEW_PRIVS) != 1:
+        missing.append("no-new-privileges")
+    if any(_capabilities()):
+        missing.append("dropped capabilities")
+    if not os.statvfs("/").f_flag & os.ST_RDONLY:
+        missing.append("a read-only root")
+    return missing
 
 
 def oom_kills() -> int:
@@ -45,3 +66,9 @@ def oom_kills() -> int:
 def other_processes(known: set[int]) -> set[int]:
     """Return the process ids in this container that are not ``known``."""
     return {int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()} - known
+
+
+def _capabilities() -> list[int]:
+    # All five sets; the bounding set counts too, for it is what a setuid file could give.
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return [int(line.split()[1], 16) for line in lines if line.startswith("Cap")]

@@ -124,7 +124,7 @@ class Bracket:
         """Price of the entry's fill, None before it; later splits are applied to it."""
         if self._state.price is None or not self.is_open:
             return self._state.price
-        return self._state.price * (self._state.entry.filled / self._remaining())
+        return float(self._state.price * (self._state.entry.filled / self._remaining()))
 
     @property
     def stop_level(self) -> float | None:
@@ -258,7 +258,7 @@ class NextOpenSlippage(SlippageModel):  # type: ignore[misc]  # zipline has no t
         if order.stop is None or side * (bar.open - order.stop) >= 0:
             return bar.open * (1 + side * self._slippage)
         if side * (far - order.stop) >= 0:
-            return order.stop * (1 + side * self._slippage)
+            return float(order.stop * (1 + side * self._slippage))
         return None
 
     def _follow_splits(self, data: Any, asset: Any, orders: list[Order]) -> None:

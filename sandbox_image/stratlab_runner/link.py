@@ -13,6 +13,7 @@ from stratlab_proto.runner.v1.runner_service_pb2_grpc import RunnerServiceStub
 from stratlab_runner.contract import RUNNER_VERSION
 
 MAX_MESSAGE_BYTES: Final = 4 << 20
+CLOSE_SECONDS: Final = 5.0
 QUEUED_FRAMES: Final = 64
 """Frames that wait for the controller; then the trial waits."""
 
@@ -53,7 +54,8 @@ class Link:
             ],
         )
         self._call = RunnerServiceStub(self._channel).Attach(self._requests())
-        threading.Thread(target=self._receive, name="link", daemon=True).start()
+        self._receiver = threading.Thread(target=self._receive, name="link", daemon=True)
+        self._receiver.start()
 
     def handshake(self) -> None:
         """Say hello and learn the nonce.
@@ -89,7 +91,7 @@ class Link:
     def close(self) -> None:
         """Send what is queued, end the stream and wait for the controller to end it too."""
         self._frames.put(None)
-        self._call.exception(timeout=5)
+        self._receiver.join(CLOSE_SECONDS)
         self._channel.close()
 
     def _requests(self) -> Iterator[pb.AttachRequest]:

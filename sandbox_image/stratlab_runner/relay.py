@@ -20,7 +20,7 @@ class Violation(Exception):  # noqa: N818 - a finding about the trial, not a fau
     """
 
     def __init__(
-        self, cause: "pb.TrialFailed.Cause", message: str, *, is_cut_off: bool = False
+        self, cause: "pb.TrialFailed.Cause.ValueType", message: str, *, is_cut_off: bool = False
     ) -> None:
         super().__init__(message)
         self.cause = cause

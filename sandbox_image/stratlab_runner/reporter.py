@@ -1,5 +1,6 @@
 """What a trial's process tells about its run: batches of orders, fills and equity, and progress."""
 
+import os
 import time
 from typing import Final, final
 
@@ -24,6 +25,7 @@ class Reporter:
 
     def __init__(self, descriptor: int, trial_id: str) -> None:
         self._descriptor = descriptor
+        self._process = os.getpid()
         self._trial_id = trial_id
         self._log = pb.LogBatch(trial_id=trial_id)
         self._fills = pb.FillBatch(trial_id=trial_id)
@@ -104,4 +106,7 @@ class Reporter:
             del self._equity.values[:]
 
     def _send(self, frame: pb.AttachRequest) -> None:
+        if os.getpid() != self._process:
+            # A process that the strategy forked returned from its code; it has no say.
+            os._exit(1)
         write_frame(self._descriptor, frame.SerializeToString())

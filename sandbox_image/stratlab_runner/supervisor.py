@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Final, final
 
 from stratlab_proto.runner.v1 import runner_service_pb2 as pb
@@ -14,9 +15,11 @@ from stratlab_runner.ending import end_frame
 from stratlab_runner.kernel import oom_kills, other_processes
 from stratlab_runner.link import Link, LinkClosedError
 from stratlab_runner.relay import Relay, Violation
+from stratlab_runner.scratch import empty_directory
 from stratlab_runner.wire import FrameError, pack, read_frame
 from stratlab_runner.zygote import TrialExit
 
+SCRATCH: Final = Path("/tmp")  # noqa: S108 - the container's own tmpfs
 READ_BYTES: Final = 1 << 16
 REAP_SECONDS: Final = 0.1
 LEFTOVER_SECONDS: Final = 5.0
@@ -83,6 +86,7 @@ class TrialRun:
         kills = oom_kills()
         self._exchange(*self._start())
         self._bury()
+        empty_directory(SCRATCH)
         if (output := self._relay.output_frame) is not None:
             self._link.send(output)
         memory_killed = oom_kills() > kills

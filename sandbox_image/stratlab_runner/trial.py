@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import random
 import re
 import resource
@@ -22,6 +23,7 @@ from stratlab_runner.tier_data import TierData
 MAX_MESSAGE: Final = 2000
 MAX_TRACEBACK: Final = 8000
 MAX_FRAMES: Final = 50
+REHEARSED_BARS: Final = 5
 _NO_THREAD: Final = "can't start new thread"
 
 
@@ -69,6 +71,34 @@ def run_trial(request: pb.RunTrial, tier: TierData, descriptor: int) -> bool:
         return False
     reporter.finished()
     return True
+
+
+def rehearse(tier: TierData) -> None:
+    """Run a strategy that does nothing for a few bars.
+
+    What zipline loads and caches at its first run is then there before the fork.
+
+    Args:
+        tier: Data of the tier that is mounted.
+    """
+    finder = tier.asset_finder
+    assets = finder.retrieve_all(finder.equities_sids)
+    sessions = tier.calendar.sessions_in_range(tier.first_session, tier.last_session)
+    request = pb.RunTrial(
+        start=str(sessions[0].date()),
+        end=str(sessions[min(REHEARSED_BARS, len(sessions)) - 1].date()),
+        capital=1.0,
+        cost_model="next_open",
+        max_leverage=1.0,
+        symbols=[asset.symbol for asset in assets],
+    )
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        algorithm = TrialAlgorithm(request, tier, Reporter(nowhere, ""), {})
+        for _ in algorithm.get_generator():
+            pass
+    finally:
+        os.close(nowhere)
 
 
 def describe_failure(error: BaseException, source: str) -> pb.TrialFailed:
@@ -132,7 +162,7 @@ def _limit(cpu_seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))
 
 
-def _cause(error: BaseException) -> "pb.TrialFailed.Cause":
+def _cause(error: BaseException) -> "pb.TrialFailed.Cause.ValueType":
     if isinstance(error, MemoryError) or (
         isinstance(error, OSError) and error.errno == errno.ENOMEM
     ):

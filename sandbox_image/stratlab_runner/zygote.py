@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn, Self, final
 
-from stratlab_runner.kernel import PR_SET_PDEATHSIG, set_process_flag
+from stratlab_runner.kernel import PR_SET_PDEATHSIG, process_flag
 from stratlab_runner.wire import pack, read_frame
 
 if TYPE_CHECKING:
@@ -97,13 +97,13 @@ def serve(control: socket.socket, data: Path) -> NoReturn:
 
 def _warm_up(data: Path) -> "TierData":
     # Imported here: the supervisor, which this process was forked from, needs none of it.
-    from stratlab_runner import trial  # noqa: F401, PLC0415
     from stratlab_runner.tier_data import open_tier  # noqa: PLC0415
+    from stratlab_runner.trial import rehearse  # noqa: PLC0415
 
     tier = open_tier(data)
-    # Fills the finder's caches once instead of once per child.
-    tier.asset_finder.retrieve_all(tier.asset_finder.equities_sids)
+    rehearse(tier)
     gc.collect()
+    # What exists now is never collected again, so its pages stay shared with the children.
     gc.freeze()
     return tier
 
@@ -111,7 +111,7 @@ def _warm_up(data: Path) -> "TierData":
 def _run(request: bytes, tier: "TierData", frames: int, output: int) -> NoReturn:
     code = 1
     try:
-        set_process_flag(PR_SET_PDEATHSIG, signal.SIGKILL)
+        process_flag(PR_SET_PDEATHSIG, signal.SIGKILL)
         _keep_only(frames, output)
         from stratlab_proto.runner.v1 import runner_service_pb2 as pb  # noqa: PLC0415
         from stratlab_runner.trial import run_trial  # noqa: PLC0415
