@@ -3,9 +3,13 @@
 import os
 import subprocess
 from functools import lru_cache
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from stratlab.bootstrap import build_data_set
+from stratlab.settings import Settings
 
 FULL_SIZE = os.environ.get("STRATLAB_TEST_SIZE") == "full"
 IMAGE = "stratlab-sandbox:0.1.0"
@@ -38,6 +42,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if os.environ.get("CI"):
         pytest.fail(missing)
     pytest.skip(missing)
+
+
+@pytest.fixture(scope="session")
+def us_daily_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home directory with us-daily, built by the product itself."""
+    home = tmp_path_factory.mktemp("us-daily")
+    build_data_set(Settings(home=home), "us-daily")
+    return home
 
 
 @pytest.fixture(scope="session")
