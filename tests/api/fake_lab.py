@@ -89,9 +89,10 @@ class FakeManager:
     async def create(self, spec: CampaignSpec, request_id: str) -> Campaign:
         if self.raises:
             raise self.raises
+        draft = campaign_of(len(self.created) + 1, spec=spec)
+        campaign = await asyncio.to_thread(self.repository.create_campaign, draft, request_id)
         self.created.append(spec)
-        draft = campaign_of(len(self.created), spec=spec)
-        return await asyncio.to_thread(self.repository.create_campaign, draft, request_id)
+        return campaign
 
     async def pause(self, campaign_id: str) -> Campaign:
         return self.move(campaign_id, CampaignState.PAUSED)

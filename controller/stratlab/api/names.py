@@ -7,7 +7,7 @@ from stratlab.domain.errors import InvalidInputError
 _CAMPAIGN = r"campaigns/(?P<campaign>[A-Za-z0-9][A-Za-z0-9_-]{0,63})"
 _CAMPAIGN_NAME = re.compile(_CAMPAIGN)
 _ITERATION_NAME = re.compile(_CAMPAIGN + r"/iterations/(?P<iteration>[1-9][0-9]{0,8})")
-_ARTIFACT_NAME = re.compile(_CAMPAIGN + r"/artifacts/(?P<path>[A-Za-z0-9_][A-Za-z0-9_./-]{0,511})")
+_ARTIFACT_NAME = re.compile(_CAMPAIGN + r"/artifacts/(?P<path>[A-Za-z0-9_][A-Za-z0-9_.+/-]{0,511})")
 
 
 def campaign_name(campaign_id: str) -> str:

@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from types import TracebackType
 from typing import Any, Self, TypeVar, final
 
@@ -134,7 +134,7 @@ class Client:
 
     def watch_campaign(
         self, campaign: str, *, after: int = 0, include_progress: bool = False
-    ) -> Iterator[campaign_service_pb2.WatchCampaignResponse]:
+    ) -> Generator[campaign_service_pb2.WatchCampaignResponse, None, None]:
         """Yield stored events, then follow until the campaign ends.
 
         A connection that breaks is made again and continues behind the last event received, so
@@ -215,7 +215,7 @@ class Client:
 
     def run_backtest(
         self, request: backtest_service_pb2.RunBacktestRequest
-    ) -> Iterator[backtest_service_pb2.RunBacktestResponse]:
+    ) -> Generator[backtest_service_pb2.RunBacktestResponse, None, None]:
         """Yield progress, then the result; closing the iterator early cancels the backtest."""
         return self._stream(self._backtests.RunBacktest, request)
 
@@ -264,7 +264,7 @@ class Client:
                 time.sleep(pause)
         return self._once(method, request)
 
-    def _stream(self, method: Callable[..., Any], request: Any) -> Iterator[Any]:  # noqa: ANN401
+    def _stream(self, method: Callable[..., Any], request: Any) -> Generator[Any, None, None]:  # noqa: ANN401
         call = method(request)
         try:
             yield from call

@@ -1,0 +1,224 @@
+"""``stratlab backtest`` and ``stratlab validate``: judge one strategy file."""
+# ruff: noqa: PLC0415 (keeps start-up fast: `--help` imports none of it)
+
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stratlab.cli.exit_codes import ExitCode, error_exit_code, outcome_exit_code
+from stratlab.cli.options import JsonOption, StrictOption, settings_of
+from stratlab.cli.output import clean, console, plain, print_json
+from stratlab.domain.errors import InvalidInputError, InvalidSourceError, StratlabError
+from stratlab.domain.trial import Outcome
+
+if TYPE_CHECKING:
+    from stratlab.client import Client
+    from stratlab_proto.v1 import backtest_service_pb2 as pb
+
+_MAX_FILE_BYTES = 512 * 1024
+
+_FileArgument = Annotated[
+    Path, typer.Argument(metavar="FILE", help="Zipline strategy (Python).", show_default=False)
+]
+
+
+def backtest(
+    context: typer.Context,
+    file: _FileArgument,
+    data: Annotated[str, typer.Option("--data", help="Data set.")] = "us-daily",
+    symbols: Annotated[
+        list[str] | None, typer.Option("--symbols", help="AAPL,MSFT; repeatable [all].")
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option("--start", help="First session, YYYY-MM-DD [train tier's].")
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option("--end", help="Last session, YYYY-MM-DD [train tier's].")
+    ] = None,
+    params: Annotated[
+        list[str] | None,
+        typer.Option("--params", metavar="NAME=NUMBER", help="context.params; repeatable."),
+    ] = None,
+    cost_model: Annotated[
+        str, typer.Option("--cost-model", help="next_open or zipline.")
+    ] = "next_open",
+    capital: Annotated[float, typer.Option("--capital", help="Starting cash.")] = 100_000.0,
+    seed: Annotated[int, typer.Option("--seed", help="Of random generators inside.")] = 0,
+    runtime: Annotated[
+        str, typer.Option("--runtime", help="Container runtime, runc or runsc [the server's].")
+    ] = "",
+    skip_screening: Annotated[
+        bool, typer.Option("--skip-screening", help="Run what screening would reject.")
+    ] = False,
+    strict: StrictOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a strategy once, in a container of its own; needs no server."""
+    from stratlab.cli.backtest_record import backtest_record, error_only_record
+
+    try:
+        request = _request(
+            read_source(file), data, symbols, start, end, params, cost_model, capital, runtime
+        )
+        request.seed = seed
+        request.skip_screening = skip_screening
+        result = _run(context, request, as_json=as_json)
+    except StratlabError as error:
+        if not as_json:
+            raise
+        print_json(error_only_record(error))
+        raise typer.Exit(error_exit_code(error)) from None
+    if as_json:
+        print_json(backtest_record(result))
+    else:
+        _print_result(result)
+    raise typer.Exit(_exit_code(result, strict=strict))
+
+
+def validate(
+    context: typer.Context,
+    file: _FileArgument,
+    strict: StrictOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Screen a strategy without running it."""
+    from stratlab.cli.connection import server_or_records
+    from stratlab.cli.tables import findings_table
+
+    source = read_source(file)
+    with server_or_records(settings_of(context)) as client:
+        answer = client.validate_strategy(source)
+    if as_json:
+        print_json(plain(answer))
+    else:
+        if answer.findings:
+            console().print(findings_table(answer.findings))
+        console().print("passed" if answer.passed else "rejected")
+    if not answer.passed:
+        raise typer.Exit(ExitCode.STRATEGY)
+    raise typer.Exit(ExitCode.WARNINGS if strict and answer.findings else ExitCode.OK)
+
+
+def read_source(file: Path) -> str:
+    """Return a strategy's source.
+
+    Raises:
+        InvalidInputError: The file cannot be read.
+        InvalidSourceError: It is too large or not UTF-8.
+    """
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(_MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise InvalidInputError(f"{file} cannot be read: {error.strerror}") from None
+    except ValueError:  # a NUL in the path
+        raise InvalidInputError("the path of the file cannot be used") from None
+    if len(content) > _MAX_FILE_BYTES:
+        raise InvalidSourceError(f"{file} has more than {_MAX_FILE_BYTES} bytes")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidSourceError(f"{file} is not UTF-8: byte {error.start}") from None
+
+
+def _request(
+    source: str,
+    data: str,
+    symbols: list[str] | None,
+    start: str | None,
+    end: str | None,
+    params: list[str] | None,
+    cost_model: str,
+    capital: float,
+    runtime: str,
+) -> "pb.RunBacktestRequest":
+    from stratlab.api.convert.trial import COST_MODEL_KINDS
+    from stratlab.api.convert.values import date_to_proto, numbers_to_proto
+    from stratlab.cli.reading import parse_date, parse_list, parse_parameters
+    from stratlab.domain.market import CostModelKind
+    from stratlab_proto.v1 import backtest_service_pb2, common_pb2
+
+    kinds = {kind.value: COST_MODEL_KINDS[kind] for kind in CostModelKind}
+    if cost_model not in kinds:
+        raise InvalidInputError(f"--cost-model: {cost_model!r} is none of {', '.join(kinds)}")
+    if capital == 0:
+        # Zero means "the default" on the wire.
+        raise InvalidInputError("--capital: must be above zero")
+    return backtest_service_pb2.RunBacktestRequest(
+        source=source,
+        data_set=data,
+        symbols=parse_list(symbols or ()),
+        start=date_to_proto(parse_date(start, "--start")) if start else None,
+        end=date_to_proto(parse_date(end, "--end")) if end else None,
+        parameters=numbers_to_proto(parse_parameters(params or (), "--params")),
+        cost_model=common_pb2.CostModel(kind=kinds[cost_model]),
+        capital=capital,
+        runtime=runtime,
+    )
+
+
+def _run(
+    context: typer.Context, request: "pb.RunBacktestRequest", *, as_json: bool
+) -> "pb.BacktestResult":
+    from stratlab.cli.connection import server_or_lab
+
+    with server_or_lab(settings_of(context)) as client:
+        return _follow(client, request, quiet=as_json)
+
+
+def _follow(
+    client: "Client", request: "pb.RunBacktestRequest", *, quiet: bool
+) -> "pb.BacktestResult":
+    from stratlab.cli.progress import progress_bar
+
+    with (
+        progress_bar("backtest", quiet=quiet) as show,
+        closing(client.run_backtest(request)) as items,
+    ):
+        for item in items:
+            if item.HasField("result"):
+                return item.result
+            show(item.progress.fraction)
+    raise StratlabError("the server ended the backtest without a result")
+
+
+def _print_result(result: "pb.BacktestResult") -> None:
+    from stratlab.cli.tables import findings_table, metrics_table
+
+    out, trial = console(), plain(result.trial)
+    if result.findings:
+        out.print(findings_table(result.findings))
+    if result.rejected:
+        out.print("Rejected by screening; nothing ran (--skip-screening runs it all the same).")
+        return
+    out.print(f"Trial {trial['trial_id']}: {trial['outcome']} {clean(trial['reason'])}".rstrip())
+    if trial["error"]:
+        out.print(f"  line {trial['error']['line']}: {clean(trial['error']['text'])}")
+    if result.trial.HasField("metrics"):
+        out.print(
+            metrics_table(
+                [
+                    ("strategy", result.trial.metrics),
+                    (
+                        "benchmark",
+                        result.trial.benchmark_metrics
+                        if result.trial.HasField("benchmark_metrics")
+                        else None,
+                    ),
+                ]
+            )
+        )
+    usage = result.trial.usage
+    out.print(
+        f"{len(trial['fills'])} fills; {usage.wall_seconds:.2f} s wall, {usage.cpu_seconds:.2f} s "
+        f"CPU, start-up {usage.startup_seconds:.2f} s, {usage.max_rss_bytes / 2**20:.0f} MiB"
+    )
+
+
+def _exit_code(result: "pb.BacktestResult", *, strict: bool) -> ExitCode:
+    if result.rejected:
+        return ExitCode.STRATEGY
+    code = outcome_exit_code(Outcome(plain(result.trial)["outcome"]))
+    return ExitCode.WARNINGS if code is ExitCode.OK and strict and result.findings else code

@@ -1,0 +1,100 @@
+"""Campaign specifications from a file and from flags; flags win."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+import yaml
+
+from stratlab.api.convert.spec import spec_to_proto
+from stratlab.api.validation import parse_spec
+from stratlab.cli.reading import parse_list, parse_pairs
+from stratlab.domain.errors import InvalidInputError, InvalidSpecError
+from stratlab_proto.v1 import campaign_service_pb2
+
+_MAX_FILE_BYTES = 1024 * 1024
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class SpecFlags:
+    """What was typed; None and empty mean "not given"."""
+
+    file: Path | None = None
+    name: str | None = None
+    data: str | None = None
+    markets: tuple[str, ...] = ()
+    prompt: str | None = None
+    constraints: tuple[str, ...] = ()
+    generator: str | None = None
+    templates: tuple[str, ...] = ()
+    points: int | None = None
+    iterations: int | None = None
+    wall_seconds: float | None = None
+    gates: tuple[str, ...] = ()
+    stops: tuple[str, ...] = ()
+    cost_model: str | None = None
+    capital: float | None = None
+    seed: int | None = None
+    runtime: str | None = None
+
+
+def build_spec(flags: SpecFlags) -> campaign_service_pb2.CampaignSpec:
+    """Return the checked specification, ready to be sent.
+
+    Raises:
+        InvalidInputError: The file cannot be read, or a flag cannot be understood.
+        InvalidSpecError: A field is unknown or has a wrong value; names it.
+    """
+    fields = _read_file(flags.file) if flags.file else {}
+    given = {
+        "display_name": flags.name,
+        "data_set": flags.data,
+        "markets": [parse_list([market]) for market in flags.markets] or None,
+        "prompt": flags.prompt,
+        "constraints": list(flags.constraints) or None,
+        "generator": flags.generator,
+        "templates": parse_list(flags.templates) or None,
+        "parameter_points": flags.points,
+        "capital": flags.capital,
+        "seed": flags.seed,
+        "runtime": flags.runtime,
+    }
+    fields |= {name: value for name, value in given.items() if value is not None}
+    stops: dict[str, Any] = dict(parse_pairs(flags.stops, "--stop"))
+    if flags.iterations is not None:
+        stops["max_iterations"] = flags.iterations
+    if flags.wall_seconds is not None:
+        stops["max_wall_seconds"] = flags.wall_seconds
+    _merge(fields, "stop_rules", stops)
+    _merge(fields, "gates", parse_pairs(flags.gates, "--gate"))
+    _merge(fields, "cost_model", {"kind": flags.cost_model} if flags.cost_model else {})
+    return spec_to_proto(parse_spec(fields))
+
+
+def _merge(fields: dict[str, Any], section: str, values: Mapping[str, Any]) -> None:
+    if not values:
+        return
+    before = fields.get(section, {})
+    if not isinstance(before, dict):
+        raise InvalidSpecError(f"{section}: is not a mapping", field=section)
+    fields[section] = before | dict(values)
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > _MAX_FILE_BYTES:
+            raise InvalidInputError(f"{path} has more than {_MAX_FILE_BYTES} bytes")
+        text = path.read_text(encoding="utf-8")
+        fields = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    except OSError as error:
+        raise InvalidInputError(f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, yaml.YAMLError, RecursionError) as error:
+        kind = "JSON" if path.suffix == ".json" else "YAML"
+        line = str(error).splitlines()[0] if str(error) else "nested too deeply"
+        raise InvalidSpecError(f"{path} is not {kind}: {line}") from None
+    if not isinstance(fields, dict) or not all(isinstance(name, str) for name in fields):
+        raise InvalidSpecError(f"{path} does not hold a mapping of field names")
+    return fields

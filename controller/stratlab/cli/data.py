@@ -1,0 +1,90 @@
+"""``stratlab data``: list, describe, verify and build data sets."""
+# ruff: noqa: PLC0415 (keeps start-up fast: `--help` imports none of it)
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stratlab.cli.options import JsonOption, settings_of
+from stratlab.cli.output import clean, console, plain, print_json
+from stratlab.cli.progress import spinner
+
+if TYPE_CHECKING:
+    from stratlab.settings import Settings
+    from stratlab_proto.v1 import backtest_service_pb2 as pb
+
+app = typer.Typer(no_args_is_help=True, help="Look at the data that strategies run on.")
+
+_NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Data set, e.g. us-daily.")]
+
+
+@app.command("list")
+def list_data(context: typer.Context, as_json: JsonOption = False) -> None:
+    """List the data sets."""
+    from stratlab.cli.tables import data_sets_table
+
+    data_sets = _data_sets(settings_of(context))
+    if as_json:
+        print_json([plain(data_set) for data_set in data_sets])
+    else:
+        console().print(data_sets_table(data_sets))
+
+
+@app.command()
+def describe(context: typer.Context, name: _NameArgument, as_json: JsonOption = False) -> None:
+    """Describe a data set: tiers, provenance, and what to know about it."""
+    from stratlab.domain.errors import DataSetNotFoundError
+
+    data_sets = _data_sets(settings_of(context))
+    found = next((each for each in data_sets if each.name == f"datasets/{name}"), None)
+    if found is None:
+        raise DataSetNotFoundError(f"no data set {name!r}")
+    if as_json:
+        print_json(plain(found))
+        return
+    record, out = plain(found), console()
+    out.print(f"{name} ({record['timeframe']}, {record['calendar']})")
+    out.print(f"digest      {record['digest']}")
+    out.print(f"symbols     {', '.join(record['symbols'])}")
+    out.print(f"warm-up     from {record['warm_up_start']}")
+    for tier in ("train", "validation", "holdout"):
+        if record[tier]:
+            out.print(f"{tier:<11} {record[tier]['start']} to {record[tier]['end']}")
+    out.print(f"provenance  {clean(record['provenance'])}")
+    for caveat in record["caveats"]:
+        out.print(f"- {clean(caveat)}")
+
+
+@app.command()
+def verify(context: typer.Context, name: _NameArgument, as_json: JsonOption = False) -> None:
+    """Compare every byte of a data set with its manifest (on this machine)."""
+    from stratlab.market_data import Catalogue
+
+    catalogue = Catalogue(settings_of(context).home_path)
+    digest = catalogue.get(name).digest
+    with spinner(f"verifying {name}", quiet=as_json):
+        catalogue.verify(name)
+    if as_json:
+        print_json({"data_set": name, "digest": digest, "ok": True})
+    else:
+        console().print(f"{name} is intact ({digest})")
+
+
+@app.command()
+def build(context: typer.Context, name: _NameArgument, as_json: JsonOption = False) -> None:
+    """Build a built-in data set in the sandbox image; does nothing when it is there."""
+    from stratlab.bootstrap import build_data_set
+
+    with spinner(f"building {name}", quiet=as_json):
+        data_set = build_data_set(settings_of(context), name)
+    if as_json:
+        print_json({"data_set": data_set.name, "digest": data_set.digest})
+    else:
+        console().print(f"{data_set.name} is ready ({data_set.digest})")
+
+
+def _data_sets(settings: "Settings") -> "list[pb.Dataset]":
+    from stratlab.cli.connection import server_or_records
+
+    with server_or_records(settings) as client:
+        return list(client.list_datasets())

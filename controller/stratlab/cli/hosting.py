@@ -1,0 +1,160 @@
+"""Runs a controller inside this process: for `serve`, and for commands without a server."""
+
+import asyncio
+import contextlib
+import tempfile
+import threading
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import final
+
+from stratlab.api.backend import Backend
+from stratlab.api.server import ApiServer
+from stratlab.campaigns.backtest import BacktestReport, BacktestRequest
+from stratlab.domain.campaign import Campaign, CampaignSpec
+from stratlab.domain.errors import InvalidInputError, ServerUnreachableError
+from stratlab.domain.events import Event
+from stratlab.domain.ports import Artifacts, ProgressListener, Repository
+from stratlab.domain.trial import TrialProgress
+from stratlab.market_data import Catalogue
+from stratlab.screening import SubprocessScreener
+from stratlab.settings import Settings
+from stratlab.store import FileArtifacts, open_repository
+
+
+def private_home(settings: Settings) -> Path:
+    """Return the home directory, made or made private: it holds database and socket.
+
+    Raises:
+        InvalidInputError: It cannot be made.
+    """
+    home = settings.home_path
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        home.chmod(0o700)
+    except OSError as error:
+        raise InvalidInputError(
+            f"the home directory {home} cannot be used: {error.strerror}",
+            hint="Choose another one with --home or STRATLAB_HOME.",
+        ) from None
+    return home
+
+
+@asynccontextmanager
+async def serve_lab(settings: Settings, address: str) -> AsyncIterator[str]:
+    """Serve a whole lab and yield the address; unfinished campaigns continue at once.
+
+    Raises:
+        WrongStateError: Another controller uses this home directory.
+        StoreError: The database cannot be opened.
+    """
+    # keeps start-up fast: reading what is stored needs no sandbox, generators or loop
+    from stratlab.bootstrap import open_lab  # noqa: PLC0415
+
+    private_home(settings)
+    async with open_lab(settings) as lab, _served(lab, settings, address):
+        yield address
+
+
+@asynccontextmanager
+async def serve_records(settings: Settings) -> AsyncIterator[str]:
+    """Serve what is stored, for reading, and yield the address; nothing is run or changed."""
+    home = private_home(settings)
+    with (
+        contextlib.closing(open_repository(settings.store_url)) as repository,
+        tempfile.TemporaryDirectory(prefix="stratlab-") as directory,
+    ):
+        address = f"unix:{directory}/stratlab.sock"
+        artifacts = FileArtifacts(home, repository)
+        async with _served(_Records(home, repository, artifacts), settings, address):
+            yield address
+
+
+@contextmanager
+def in_thread(service: AbstractAsyncContextManager[str]) -> Iterator[str]:
+    """Run a service in a thread with an event loop of its own, and yield its address.
+
+    What the service raises, at its start or at its end, is raised here.
+    """
+    started: Future[str] = Future()
+    ended: Future[None] = Future()
+    loop, stopping = asyncio.new_event_loop(), asyncio.Event()
+
+    async def run() -> None:
+        async with service as address:
+            started.set_result(address)
+            await stopping.wait()
+
+    def work() -> None:
+        try:
+            with asyncio.Runner(loop_factory=lambda: loop) as runner:
+                runner.run(run())
+        except BaseException as error:  # noqa: BLE001 (raised again in the caller's thread)
+            (ended if started.done() else started).set_exception(error)
+        else:
+            ended.set_result(None)
+
+    thread = threading.Thread(target=work, name="controller")
+    thread.start()
+    try:
+        yield started.result()
+    finally:
+        # Also when the caller was interrupted before the service had started.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(stopping.set)
+        thread.join()
+    ended.result()
+
+
+def _served(backend: Backend, settings: Settings, address: str) -> ApiServer:
+    return ApiServer(
+        backend,
+        address=address,
+        runtime=settings.sandbox.runtime,
+        drain_seconds=settings.server.drain_seconds,
+    )
+
+
+@final
+class _Records:
+    # A Backend that only reads.
+
+    def __init__(self, home: Path, repository: Repository, artifacts: Artifacts) -> None:
+        self.repository = repository
+        self.artifacts = artifacts
+        self.market_data = Catalogue(home)
+        self.screener = SubprocessScreener()
+        self.manager = _NoController()
+        self.backtester = _NoController()
+        self.sandbox_ready = asyncio.Event()
+
+
+@final
+class _NoController:
+    # Stands for campaigns and backtests where nothing is run.
+
+    async def create(self, spec: CampaignSpec, request_id: str) -> Campaign:
+        del spec, request_id
+        raise _nobody_runs()
+
+    async def pause(self, campaign_id: str) -> Campaign:
+        del campaign_id
+        raise _nobody_runs()
+
+    resume = cancel = pause
+
+    def watch(
+        self, campaign_id: str, *, after: int, include_progress: bool
+    ) -> AsyncIterator[Event | TrialProgress]:
+        del campaign_id, after, include_progress
+        raise _nobody_runs()
+
+    async def run(self, request: BacktestRequest, on_progress: ProgressListener) -> BacktestReport:
+        del request, on_progress
+        raise _nobody_runs()
+
+
+def _nobody_runs() -> ServerUnreachableError:
+    return ServerUnreachableError("no controller runs, so nothing can be run or changed")

@@ -1,0 +1,106 @@
+"""The program ``stratlab``: all commands, and the one place where errors become words."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stratlab.cli import audit, backtest, campaign, data, doctor, report, serve
+from stratlab.cli.exit_codes import EPILOG, ExitCode, error_exit_code
+from stratlab.cli.options import GlobalOptions
+from stratlab.cli.output import error_record, print_json, print_note
+from stratlab.domain.errors import InvalidInputError, StratlabError
+
+app = typer.Typer(
+    name="stratlab",
+    help="An autonomous strategy lab: generated strategies, isolated backtests, honest numbers.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(serve.serve)
+app.command()(doctor.doctor)
+app.add_typer(campaign.app, name="campaign")
+app.command()(backtest.backtest)
+app.command()(backtest.validate)
+app.add_typer(data.app, name="data")
+app.add_typer(audit.app, name="audit")
+app.command()(report.report)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 (keeps start-up fast)
+
+        typer.echo(version("stratlab"))
+        raise typer.Exit
+
+
+@app.callback()
+def common_options(
+    context: typer.Context,
+    home: Annotated[
+        Path | None,
+        typer.Option("--home", metavar="DIR", help="Home directory [STRATLAB_HOME, ~/.stratlab]."),
+    ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option("--address", metavar="unix:/PATH", help="Address of the controller."),
+    ] = None,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Take the options in front of the command."""
+    del version
+    context.obj = GlobalOptions(home=home, address=address)
+
+
+def run() -> None:
+    """Run the program and end the process with an exit code of the table."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(arguments: Sequence[str]) -> ExitCode | int:
+    """Run a command and return its exit code; no exception leaves this function."""
+    try:
+        return app(args=list(arguments), prog_name="stratlab", standalone_mode=False) or ExitCode.OK
+    except StratlabError as error:
+        _tell(error, arguments)
+        return error_exit_code(error)
+    except typer.TyperException as error:
+        hint = "Add --help behind the command to see what it takes."
+        _tell(InvalidInputError(error.format_message(), hint=hint), arguments)
+        return ExitCode.USAGE
+    except (KeyboardInterrupt, typer.Abort):
+        return ExitCode.INTERRUPTED
+    except (BrokenPipeError, SystemExit):
+        # Whoever read our output has seen enough (typer exits then); the last flush, which the
+        # interpreter does, must not fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.INTERRUPTED
+    except Exception as error:  # noqa: BLE001 (a user never sees a traceback)
+        return _unexpected(error, arguments)
+
+
+def _tell(error: StratlabError, arguments: Sequence[str]) -> None:
+    if "--json" in arguments:
+        print_json({"error": error_record(error)})
+    print_note(f"error: {error.message}")
+    print_note(f"  next: {error.hint}")
+
+
+def _unexpected(error: Exception, arguments: Sequence[str]) -> ExitCode:
+    from stratlab.cli.logs import record_traceback  # noqa: PLC0415 (keeps start-up fast)
+
+    log = record_traceback(error)
+    message = f"stratlab failed unexpectedly ({type(error).__name__}); the log is {log}"
+    _tell(StratlabError(message, log=log), arguments)
+    return ExitCode.INFRASTRUCTURE

@@ -1,0 +1,96 @@
+"""What a finished campaign shows: verdict, iterations, best candidate, report."""
+
+from stratlab.cli.exit_codes import ExitCode
+from stratlab.cli.output import clean, console, plain, print_json
+from stratlab.cli.tables import iterations_table, metrics_table
+from stratlab.client import Client
+from stratlab_proto.v1 import campaign_service_pb2 as pb
+
+
+def campaign_record(client: Client, campaign: pb.Campaign) -> dict[str, object]:
+    """Return a campaign with its iterations for JSON output."""
+    iterations = [plain(iteration) for iteration in client.list_iterations(campaign.name)]
+    return plain(campaign) | {"iterations": iterations}
+
+
+def print_campaign(client: Client, campaign: pb.Campaign, report: str, *, as_json: bool) -> None:
+    """Print all there is to say about a campaign.
+
+    Args:
+        client: The connection.
+        campaign: The campaign with its figures.
+        report: Where the report is, "" when there is none.
+        as_json: Print one JSON object.
+    """
+    if as_json:
+        print_json(campaign_record(client, campaign) | {"report": report or None})
+        return
+    out = console()
+    record, title = plain(campaign), campaign.spec.display_name
+    out.print(f"Campaign {campaign.name.removeprefix('campaigns/')}: {clean(title)}")
+    out.print(f"State {record['state']} ({record['state_reason']}), iteration {campaign.iteration}")
+    iterations = list(client.list_iterations(campaign.name))
+    if iterations:
+        out.print()
+        out.print(iterations_table(iterations))
+    if campaign.HasField("verdict"):
+        _print_best(campaign, iterations)
+        out.print()
+        out.print(f"Verdict: {record['verdict']['kind']}")
+        for reason in campaign.verdict.reasons:
+            out.print(f"- {clean(reason)}")
+        if campaign.verdict.missing_checks:
+            missing = ", ".join(campaign.verdict.missing_checks)
+            out.print(f"Checks that a promotion needs and that did not run: {missing}")
+        out.print(f"Result hash: {campaign.result_hash}")
+    if report:
+        out.print(f"Report: {report}")
+
+
+def campaign_exit_code(campaign: pb.Campaign) -> ExitCode:
+    """Return the exit code that stands for how a campaign ended."""
+    match campaign.state:
+        case pb.Campaign.STATE_COMPLETED if campaign.verdict.kind == pb.Verdict.KIND_REJECT:
+            return ExitCode.STRATEGY
+        case pb.Campaign.STATE_FAILED:
+            return ExitCode.INFRASTRUCTURE
+        case pb.Campaign.STATE_CANCELLED:
+            return ExitCode.INTERRUPTED
+        case pb.Campaign.STATE_PAUSED if campaign.state_reason != "PAUSED_BY_USER":
+            return ExitCode.INFRASTRUCTURE
+        case pb.Campaign.STATE_PAUSED:
+            return ExitCode.INTERRUPTED
+        case _:
+            return ExitCode.OK
+
+
+def _print_best(campaign: pb.Campaign, iterations: list[pb.Iteration]) -> None:
+    chosen = campaign.verdict.candidate
+    best = next((i for i in iterations if chosen and i.candidate.hash == chosen), None)
+    if best is None or not best.HasField("evaluation"):
+        return
+    judged, out = best.evaluation, console()
+    parameters = plain(judged)["parameters"]
+    out.print()
+    out.print(
+        f"Best candidate: {clean(best.candidate.strategy_id)} of iteration {best.number}, "
+        f"parameters {parameters}"
+    )
+    out.print(
+        metrics_table(
+            [
+                ("train", judged.train if judged.HasField("train") else None),
+                (
+                    "benchmark",
+                    judged.benchmark_train if judged.HasField("benchmark_train") else None,
+                ),
+                ("validation", judged.validation if judged.HasField("validation") else None),
+                (
+                    "benchmark",
+                    judged.benchmark_validation
+                    if judged.HasField("benchmark_validation")
+                    else None,
+                ),
+            ]
+        )
+    )
