@@ -7,14 +7,15 @@ this does, fill by fill.
 
 import math
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
+from tests.contract.indicator_reference import indicator
 
 from stratlab.contract import nodes
 from stratlab.contract.language import parse_rule
 from stratlab.contract.lowering import resolved, warm_up_bars
 from stratlab.contract.model import StrategyContract
-from tests.contract.indicator_reference import indicator
 
 FIELDS = ("open", "high", "low", "close", "volume")
 EPSILON = 1e-10
@@ -81,7 +82,7 @@ class Series:
         except UndefinedError:
             return False
 
-    def _evaluate(self, node, at: int, position: dict):
+    def _evaluate(self, node, at: int, position: dict):  # noqa: C901, PLR0911 - one case per node
         # Every operand is evaluated, so that an undefined one is found wherever it stands.
         match node:
             case nodes.Number(value=value) | nodes.Truth(value=value):
@@ -142,7 +143,7 @@ class Series:
             return max(seen) if function == "highest" else min(seen)
         seen = [value(0, back) for back in range(length + 1)]
         sign = 1 if function == "rising" else -1
-        return all(sign * (new - old) > EPSILON for new, old in zip(seen, seen[1:], strict=False))
+        return all(sign * (new - old) > EPSILON for new, old in pairwise(seen))
 
     def _defined(self, value: float) -> float:
         if not math.isfinite(value):
@@ -333,7 +334,9 @@ class _Account:
         value = self.parameters[value[1:]] if isinstance(value, str) else value
         if distance.kind == "atr":
             return value * series.known[distance.indicator][at]
-        return series.known["close"][at] * value / 100 if distance.kind == "percent" else value / 100
+        return (
+            series.known["close"][at] * value / 100 if distance.kind == "percent" else value / 100
+        )
 
     def _manage(self, state: Symbol, position: Position, at: int) -> None:
         series, risk = state.series, self.contract.risk_model
@@ -374,7 +377,7 @@ def _reached(bar: dict, position: Position) -> tuple[float, bool] | None:
     if at_open:
         return bar["open"], at_open == "stop"
     high_first = bar["high"] - bar["open"] < bar["open"] - bar["low"]
-    for extreme in (("high", "low") if high_first else ("low", "high")):
+    for extreme in ("high", "low") if high_first else ("low", "high"):
         leg = touched(bar[extreme])
         if leg:
             return (position.stop, True) if leg == "stop" else (position.take, False)

@@ -5,7 +5,6 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
-
 from tests.conftest import IMAGE
 from tests.contract.reference import Market
 
@@ -36,6 +35,8 @@ def run_jobs(worlds: dict[str, dict], jobs: list[dict]) -> list[dict]:
     command = ["docker", "run", "--rm", "-i", "--network=none", "--entrypoint", "python"]
     command += ["--volume", f"{JOB}:/job.py:ro", IMAGE, "-P", "/job.py"]
     request = json.dumps({"worlds": worlds, "jobs": jobs})
-    done = subprocess.run(command, input=request, capture_output=True, text=True, timeout=280)
+    done = subprocess.run(
+        command, input=request, capture_output=True, text=True, timeout=280, check=False
+    )
     assert done.returncode == 0, done.stderr[-4000:]
     return json.loads(done.stdout)

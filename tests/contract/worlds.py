@@ -1,7 +1,6 @@
 """Random markets for tests: gaps, flat bars, bars without volume, splits, dividends."""
 
 import numpy as np
-
 from tests.contract.reference import Market
 
 
@@ -26,7 +25,10 @@ def random_market(
     if is_adjusted:
         for at in random.choice(np.arange(30, count - 10), 4, replace=False):
             calm[max(at - 3, 0) : at + 4] = False
-            dividends[first + int(at)] = (first + int(at) + 3, round(float(random.uniform(0.1, 0.6)), 2))
+            dividends[first + int(at)] = (
+                first + int(at) + 3,
+                round(float(random.uniform(0.1, 0.6)), 2),
+            )
         at = int(random.integers(count // 2, count - 20))
         while not calm[at - 3 : at + 4].all():
             at += 1

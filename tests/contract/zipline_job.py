@@ -4,21 +4,18 @@ Input and output are JSON. Nothing of the controller and of the tests is importe
 """
 
 import json
-import os
+import logging
 import sys
-import tempfile
 import warnings
 
-warnings.simplefilter("ignore")
-os.environ.setdefault("ZIPLINE_ROOT", tempfile.mkdtemp())  # noqa: TID251 - not the controller
-
 import pandas as pd
-from stratlab_runner import lab
 from zipline import run_algorithm
 from zipline.api import set_commission, set_slippage
 from zipline.data import bundles
 from zipline.finance.commission import PerShare
 from zipline.utils.calendar_utils import get_calendar
+
+from stratlab_runner import lab
 
 CALENDAR = get_calendar("XNYS")
 FIELDS = ["open", "high", "low", "close", "volume"]
@@ -120,6 +117,8 @@ def backtest(job, name, sessions):
 
 def main():
     """Read all jobs, run them in order, write one result each."""
+    warnings.simplefilter("ignore")
+    logging.disable()
     request = json.load(sys.stdin)
     length = max(world["sessions"] for world in request["worlds"].values())
     sessions = CALENDAR.sessions_in_range("2015-01-02", "2020-12-31")[:length]

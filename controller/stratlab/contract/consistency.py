@@ -31,14 +31,14 @@ def find_problems(contract: "StrategyContract") -> list[str]:
         *_duplicates("rules", [rule.id for rule in (*contract.entry_rules, *contract.exit_rules)]),
         *(problem for item in contract.indicators for problem in _indicator(item, contract)),
     ]
-    # Rules are checked against indicators that exist, or every error would repeat itself.
-    return problems or [
+    # Each step needs what the one before has checked, or every error would repeat itself.
+    problems = problems or [
         *_outputs(contract),
         *_rules("entry_rules", contract.entry_rules, contract),
         *_rules("exit_rules", contract.exit_rules, contract),
         *_risk(contract),
-        *_unused(contract),
     ]
+    return problems or list(_unused(contract))
 
 
 def scope_of(contract: "StrategyContract", *, position: bool) -> Scope:

@@ -59,15 +59,15 @@ class LoweredContract:
         hoisted: Name -> expression of each computed series; later ones may use earlier ones.
         entries, exits: The rules.
         depths: Series name -> how far back it is read; names are flat (``macd_line``).
-        warm_up: Indicator id (None: prices only) with the bars it is looked back on; nothing is
-            evaluated before the largest sum of indicator warm-up and lookback.
+        warm_up: Indicator id (None: prices) -> how far back it is read, directly or through
+            other series; nothing is evaluated before the largest sum with its own warm-up.
     """
 
     hoisted: Mapping[str, nodes.Expression]
     entries: tuple[LoweredRule, ...]
     exits: tuple[LoweredRule, ...]
-    depths: Mapping[str, frozenset[Lookback]]
-    warm_up: frozenset[tuple[str | None, Lookback]]
+    depths: Mapping[str, tuple[Lookback, ...]]
+    warm_up: Mapping[str | None, tuple[Lookback, ...]]
 
 
 def lower(contract: "StrategyContract") -> LoweredContract:
@@ -83,18 +83,17 @@ def lower(contract: "StrategyContract") -> LoweredContract:
     for expression in (*lowering.hoisted.values(), *expressions):
         for name, lookback in _reads(expression):
             depths.setdefault(name, set()).add(lookback)
-    reaches = {
-        reach
-        for name, lookbacks in depths.items()
-        for lookback in lookbacks
-        for reach in lowering.reach(name, lookback)
-    }
+    reaches: dict[str | None, set[Lookback]] = {}
+    for name, lookbacks in depths.items():
+        for lookback in lookbacks:
+            for indicator, bars in lowering.reach(name, lookback):
+                reaches.setdefault(indicator, set()).add(bars)
     return LoweredContract(
         hoisted=lowering.hoisted,
         entries=entries,
         exits=exits,
-        depths={name: frozenset(found) for name, found in sorted(depths.items())},
-        warm_up=frozenset(reaches),
+        depths={name: _farthest(depths[name]) for name in sorted(depths)},
+        warm_up={name: _farthest(reaches[name]) for name in sorted(reaches, key=str)},
     )
 
 
@@ -106,7 +105,8 @@ def warm_up_bars(contract: "StrategyContract", parameters: "Parameters") -> int:
     }
     return max(
         (first[name] if name else 0) + lookback.at(parameters)
-        for name, lookback in lower(contract).warm_up
+        for name, lookbacks in lower(contract).warm_up.items()
+        for lookback in lookbacks
     )
 
 
@@ -179,6 +179,14 @@ class _Lowering:
             self._names[node] = f"_x{len(self._names)}"
             self.hoisted[self._names[node]] = node
         return nodes.Reference(self._names[node], column=node.column)
+
+
+def _farthest(lookbacks: set[Lookback]) -> tuple[Lookback, ...]:
+    # Of lookbacks by the same parameters only the one with the most bars matters.
+    bars: dict[tuple[str, ...], int] = {}
+    for lookback in lookbacks:
+        bars[lookback.parameters] = max(lookback.bars, bars.get(lookback.parameters, lookback.bars))
+    return tuple(Lookback(most, parameters) for parameters, most in sorted(bars.items()))
 
 
 def _reads(node: nodes.Expression) -> Iterator[tuple[str, Lookback]]:

@@ -39,6 +39,7 @@ Thesis = Annotated[str, StringConstraints(max_length=4000)]
 Note = Annotated[str, StringConstraints(max_length=500)]
 RuleText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT)]
 Finite = Annotated[float, Field(allow_inf_nan=False, ge=-1e9, le=1e9)]
+Whole = Annotated[int, Field(ge=-(10**9), le=10**9)]
 Side = Literal["long", "short"]
 
 
@@ -62,7 +63,7 @@ class Indicator(_Part):
     name: Identifier
     source: Annotated[str, StringConstraints(pattern=r"^[a-z]{0,16}$")] = ""
     timeframe: Timeframe | None = None
-    params: dict[Identifier, int | Finite | ParameterName] = Field(default_factory=dict)
+    params: dict[Identifier, Whole | Finite | ParameterName] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
@@ -221,10 +222,10 @@ class OptParam(_Part):
     """
 
     enabled: bool = True
-    min: int | Finite
-    max: int | Finite
-    step: Annotated[int | Finite, Field(gt=0)]
-    value: int | Finite
+    min: Whole | Finite
+    max: Whole | Finite
+    step: Annotated[Whole | Finite, Field(gt=0)]
+    value: Whole | Finite
     kind: Literal["int", "float"]
 
     @model_validator(mode="before")

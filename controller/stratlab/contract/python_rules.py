@@ -5,10 +5,10 @@ from typing import final
 from stratlab.contract import nodes
 from stratlab.contract.language import format_number
 from stratlab.contract.lowering import Lookback, LoweredRule, flat_name, window
+from stratlab.contract.python_text import call, docstring, statement
 
 _SUM, _TERM, _UNARY, _ATOM = range(4)
 _HELPERS = {"abs": "magnitude", "min": "smallest", "max": "largest"}
-_WIDTH = 96
 _MAX_HEIGHT = 6
 
 
@@ -20,22 +20,25 @@ def lookback_text(lookback: Lookback) -> str:
     return " + ".join(terms) + (f" - {-lookback.bars}" if lookback.bars else "")
 
 
-def rule_function(rule: LoweredRule, *, has_position: bool) -> list[str]:
-    """Return the lines of the function ``rule_<id>``, which is false while a part is undefined.
-
-    Args:
-        rule: The rule.
-        has_position: Whether the function takes ``bars_held`` and ``entry_price``.
-    """
+def rule_function(rule: LoweredRule) -> list[str]:
+    """Return the lines of the function ``rule_<id>``, which is false while a part is undefined."""
     writer = _RuleWriter()
     condition = writer.condition(rule.expression, top=True)
-    arguments = "s, p, bars_held, entry_price" if has_position else "s, p"
-    lines = [f"def rule_{rule.id}({arguments}):", *_documentation(rule.text)]
+    arguments = ", ".join(["s", "p", *(nodes.POSITION if uses_position(rule) else ())])
+    lines = [f"def rule_{rule.id}({arguments}):", *docstring(rule.text, "    ")]
     lines += writer.numbers.take_lines()
     if writer.guards:
-        lines += _call("    if not finite(", list(writer.guards), "):")
+        lines += call("    if not finite(", list(writer.guards), "):")
         lines.append("        return False")
-    return [*lines, *writer.lines, *_split(f"    return {condition}")]
+    return [*lines, *writer.lines, *statement(f"    return {condition}")]
+
+
+def uses_position(rule: LoweredRule) -> bool:
+    """Return whether a rule reads ``bars_held`` or ``entry_price``."""
+    return any(
+        isinstance(node, nodes.Reference) and node.name in nodes.POSITION
+        for node in nodes.walk(rule.expression)
+    )
 
 
 @final
@@ -65,7 +68,7 @@ class NumberWriter:
     def _name(self, text: str) -> str:
         if text not in self._names:
             self._names[text] = f"value_{len(self._names) + 1}"
-            self._lines += _split(f"    {self._names[text]} = {text}")
+            self._lines += statement(f"    {self._names[text]} = {text}")
         return self._names[text]
 
     def _number(self, node: nodes.Expression, strength: int) -> str:
@@ -157,7 +160,7 @@ class _RuleWriter:
         if top:
             return text
         name = f"condition_{1 + sum(line.startswith('    condition_') for line in self.lines)}"
-        self.lines += _split(f"    {name} = {text}")
+        self.lines += statement(f"    {name} = {text}")
         return name
 
     def _operand(self, node: nodes.Expression) -> str:
@@ -208,36 +211,3 @@ def _compare(operator: str, left: str, right: str) -> str:
 
 def _height(node: nodes.Expression) -> int:
     return 1 + max((_height(part) for part in nodes.children(node)), default=-1)
-
-
-def _documentation(text: str) -> list[str]:
-    # Canonical rule text holds names, numbers and operators only, so it cannot end the string.
-    lines = [""]
-    for word in text.split(" "):
-        if len(lines[-1]) + len(word) > _WIDTH - len('    """'):
-            lines.append("")
-        lines[-1] += f" {word}" if lines[-1] else word
-    if len(lines) == 1:
-        return [f'    """{text}."""']
-    return [f'    """{lines[0]}', *(f"    {line}" for line in lines[1:]), '    """']
-
-
-def _call(head: str, arguments: list[str], tail: str) -> list[str]:
-    line = f"{head}{', '.join(arguments)}{tail}"
-    if len(line) <= _WIDTH:
-        return [line]
-    return [head, *(f"        {argument}," for argument in arguments), f"    {tail}"]
-
-
-def _split(line: str) -> list[str]:
-    # Break a long chain of conditions or terms at its operators, inside parentheses.
-    for separator in (" and ", " or ", " + ", " - "):
-        if len(line) > _WIDTH and separator in line:
-            break
-    else:
-        return [line]
-    start, rest = line.split("return " if "    return " in line else " = ", 1)
-    head = f"{start}return (" if "    return " in line else f"{start} = ("
-    first, *others = rest.split(separator)
-    operator = separator.strip()
-    return [head, f"        {first}", *(f"        {operator} {part}" for part in others), "    )"]

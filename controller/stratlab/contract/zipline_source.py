@@ -8,6 +8,7 @@ from stratlab.contract.indicators import BAR, REGISTRY
 from stratlab.contract.inlining import inline
 from stratlab.contract.lowering import Lookback, LoweredContract, lower
 from stratlab.contract.python_rules import NumberWriter, lookback_text, rule_function
+from stratlab.contract.python_text import call
 from stratlab.contract.zipline_trader import trader_source
 from stratlab.domain.errors import InvalidContractError
 
@@ -34,8 +35,7 @@ def compile_to_zipline(contract: "StrategyContract") -> str:
         _series(contract, lowered),
         _update(contract, lowered),
         _warm_up(lowered),
-        *("\n".join(rule_function(rule, has_position=False)) for rule in lowered.entries),
-        *("\n".join(rule_function(rule, has_position=True)) for rule in lowered.exits),
+        *("\n".join(rule_function(rule)) for rule in (*lowered.entries, *lowered.exits)),
         trader_source(contract, lowered).strip("\n"),
     ]
     copied = inline((semantics, streaming), "\n".join(own))
@@ -112,10 +112,9 @@ def _series(contract: "StrategyContract", lowered: LoweredContract) -> str:
         kind = REGISTRY[item.name]
         values = ", ".join(f"{name}={_parameter(item, name)}" for name in kind.parameters)
         lines.append(f"        self._{item.id} = {kind.implementation.__name__}({values})")
-    lines += [
-        f"        self.{name} = buffer({_length(lookbacks)})"
-        for name, lookbacks in lowered.depths.items()
-    ]
+    for name, lookbacks in lowered.depths.items():
+        lengths = [lookback_text(back.plus(Lookback(1))) for back in lookbacks]
+        lines += _greatest(f"        self.{name} = buffer(", lengths, ")")
     return "\n".join(lines)
 
 
@@ -124,19 +123,10 @@ def _parameter(item: "Indicator", name: str) -> str:
     return f'p["{value[1:]}"]' if isinstance(value, str) else repr(value)
 
 
-def _length(lookbacks: frozenset[Lookback]) -> str:
-    return _greatest(sorted({lookback_text(back.plus(Lookback(1))) for back in lookbacks}))
-
-
-def _greatest(terms: list[str]) -> str:
-    # Of plain numbers only the greatest matters.
-    plain = max((int(term) for term in terms if term.isdigit()), default=None)
-    others = [term for term in terms if not term.isdigit()]
-    if not others:
-        return str(plain)
-    if plain is None and len(others) == 1:
-        return others[0]
-    return f"max({', '.join([*others, *([] if plain is None else [str(plain)])])})"
+def _greatest(head: str, terms: list[str], tail: str) -> list[str]:
+    return (
+        [f"{head}{terms[0]}{tail}"] if len(terms) == 1 else call(f"{head}max(", terms, f"){tail}")
+    )
 
 
 def _update(contract: "StrategyContract", lowered: LoweredContract) -> str:
@@ -159,22 +149,24 @@ def _update(contract: "StrategyContract", lowered: LoweredContract) -> str:
     numbers = NumberWriter()
     for name, expression in lowered.hoisted.items():
         text = numbers.text(expression)
-        lines += [*numbers.take_lines(), f"    s.{name}.appendleft({text})"]
+        lines += [*numbers.take_lines(), *call(f"    s.{name}.appendleft(", [text], ")")]
     return "\n".join(lines)
 
 
 def _warm_up(lowered: LoweredContract) -> str:
-    terms = set()
-    for name, lookback in lowered.warm_up:
-        back = lookback_text(lookback)
-        if name is None:
-            terms.add(back)
-        else:
-            terms.add(f"s._{name}.first" + (f" + {back}" if back != "0" else ""))
+    terms = []
+    for name, lookbacks in lowered.warm_up.items():
+        for back in map(lookback_text, lookbacks):
+            if name is None:
+                terms.append(back)
+            else:
+                terms.append(f"s._{name}.first" + (f" + {back}" if back != "0" else ""))
+    if len(terms) > 1 and "0" in terms:
+        terms.remove("0")
     return "\n".join(
         [
             "def warm_up(s, p):",
             '    """Return the number of bars before the first one that is decided on."""',
-            f"    return {_greatest(sorted(terms))}",
+            *_greatest("    return ", terms, ""),
         ]
     )

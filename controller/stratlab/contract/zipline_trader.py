@@ -3,6 +3,8 @@
 from typing import TYPE_CHECKING
 
 from stratlab.contract.lowering import LoweredContract, LoweredRule
+from stratlab.contract.python_rules import uses_position
+from stratlab.contract.python_text import call, statement
 
 if TYPE_CHECKING:
     from stratlab.contract.model import Distance, RiskModel, StrategyContract
@@ -69,7 +71,7 @@ class Trader:
         ]
         self.series = Series(self.p)
         self.bars = 0
-        for bar in map(Bar._make, zip(*columns)):
+        for bar in map(Bar._make, zip(*columns, strict=True)):
             if finite(*bar) and bar.volume > 0:
                 update(self.series, self.p, bar)
                 self.bars += 1
@@ -113,27 +115,22 @@ def _enter(risk: "RiskModel", rules: tuple[LoweredRule, ...]) -> str:
         "        s, p = self.series, self.p",
         *_choose_side(rules),
     ]
-    checked = ["s.close[0]"]
-    for name, distance in _frozen(risk).items():
-        lines.append(f"        {name} = {_distance(distance)}")
-        checked.append(name)
-    if len(checked) > 1:
-        unusable = " and ".join(f"{name} > 0" for name in checked[1:])
-        lines += [
-            f"        if not (finite({', '.join(checked[1:])}) and {unusable}):",
-            "            return",
-        ]
+    frozen = _frozen(risk)
+    lines += [f"        {name} = {_distance(distance)}" for name, distance in frozen.items()]
+    if frozen:
+        names = ", ".join(frozen)
+        least = names if len(frozen) == 1 else f"min({names})"
+        lines += [f"        if not (finite({names}) and {least} > 0):", "            return"]
     lines += [
         "        equity = context.portfolio.portfolio_value * self.share",
         f"        amount = {_amount(risk)}",
         "        if amount < 1:",
         "            return",
     ]
-    legs = "".join(
-        f", {leg}_distance={leg}" for leg in ("stop", "take") if getattr(risk, leg) is not None
-    )
+    legs = [f"{leg}_distance={leg}" for leg in ("stop", "take") if leg in frozen]
+    arguments = ["self.asset", "side * amount", *legs]
     lines += [
-        f"        self.bracket = lab.order_bracket(self.asset, side * amount{legs})",
+        *call("        self.bracket = lab.order_bracket(", arguments, ")"),
         "        self.bars_held = -1  # 0 on the bar of the fill",
         "        self.closing = False",
     ]
@@ -151,7 +148,8 @@ def _choose_side(rules: tuple[LoweredRule, ...]) -> list[str]:
     for side, sign in (("long", 1), ("short", -1)):
         calls = " or ".join(f"rule_{rule.id}(s, p)" for rule in rules if rule.side == side)
         if calls:
-            lines += [f"        {'elif' if lines else 'if'} {calls}:", f"            side = {sign}"]
+            lines += statement(f"        {'elif' if lines else 'if'} {calls}:")
+            lines.append(f"            side = {sign}")
     return [*lines, "        else:", "            return"]
 
 
@@ -163,18 +161,17 @@ def _manage(contract: "StrategyContract", rules: tuple[LoweredRule, ...]) -> str
         return f'{head}\n        """Leave the position to its bracket."""\n'
     lines = [head, '        """Close the position when a rule says so, else tighten its stop."""']
     if rules:
-        lines += [
-            "        s, p = self.series, self.p",
-            "        state = (self.bars_held, bracket.entry_price)",
-        ]
+        lines.append("        s, p = self.series, self.p")
+        if any(map(uses_position, rules)):
+            lines.append("        position = (self.bars_held, bracket.entry_price)")
         if len(sides) == 1:
-            lines.append(f"        if {_leaves(rules, min(sides))}:")
+            lines += statement(f"        if {_leaves(rules, min(sides))}:")
         else:
             lines += [
                 "        if bracket.amount > 0:",
-                f"            leaves = {_leaves(rules, 'long')}",
+                *statement(f"            leaves = {_leaves(rules, 'long')}"),
                 "        else:",
-                f"            leaves = {_leaves(rules, 'short')}",
+                *statement(f"            leaves = {_leaves(rules, 'short')}"),
                 "        if leaves:",
             ]
         lines += ["            bracket.close()", "            self.closing = True"]
@@ -186,7 +183,11 @@ def _manage(contract: "StrategyContract", rules: tuple[LoweredRule, ...]) -> str
 
 
 def _leaves(rules: tuple[LoweredRule, ...], side: str) -> str:
-    calls = [f"rule_{rule.id}(s, p, *state)" for rule in rules if rule.side == side]
+    calls = [
+        f"rule_{rule.id}(s, p{', *position' if uses_position(rule) else ''})"
+        for rule in rules
+        if rule.side == side
+    ]
     return " or ".join(calls) or "False"
 
 
@@ -196,7 +197,7 @@ def _tighten(risk: "RiskModel") -> str:
         '        """Move the stop towards the price, never away, from the next bar on."""',
         "        side = 1 if bracket.amount > 0 else -1",
         "        close, entry = self.series.close[0], bracket.entry_price",
-        "        # Frozen distances follow a split: by the shares before the fill, then by the price.",
+        "        # Frozen distances follow splits: before the fill by shares, then by price.",
         "        if self.entry_price is None:",
         "            scale = self.amount / bracket.amount",
         "        else:",
