@@ -25,25 +25,30 @@ install_engine() {
   DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${PACKAGES[@]}" >/dev/null
 }
 
+# Waits for the engine; 1 when it does not answer in time.
+wait_for_engine() {
+  local deadline=$((SECONDS + START_SECONDS))
+  until answers >/dev/null; do
+    ((SECONDS < deadline)) || return 1
+    sleep 0.5
+  done
+}
+
 start_engine() {
   if [[ -d /run/systemd/system ]]; then
     say "starting the service: systemctl start docker"
-    systemctl start docker || true
-  elif command -v service >/dev/null && [[ -x /etc/init.d/docker ]] && service docker start >/dev/null 2>&1; then
-    say "started the service: service docker start"
+    if systemctl start docker && wait_for_engine; then
+      return
+    fi
+    fail "the service did not start. Look at: systemctl status docker"
   fi
-  for _ in 1 2 3 4 5; do
-    answers >/dev/null && return
-    sleep 1
-  done
   say "no service manager runs here: starting dockerd in the background, log in $LOG"
   # The engine outlives this script and its terminal.
   setsid nohup dockerd >>"$LOG" 2>&1 </dev/null &
-  local deadline=$((SECONDS + START_SECONDS))
-  until answers >/dev/null; do
-    ((SECONDS < deadline)) || { tail -n 20 "$LOG" >&2; fail "dockerd did not answer within ${START_SECONDS} s (its last lines are above)"; }
-    sleep 0.5
-  done
+  wait_for_engine || {
+    tail -n 20 "$LOG" >&2
+    fail "dockerd did not answer within ${START_SECONDS} s (its last lines are above)"
+  }
 }
 
 if version="$(answers)"; then

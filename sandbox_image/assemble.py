@@ -21,6 +21,7 @@ STDLIB = Path(sysconfig.get_path("stdlib"))
 INTERPRETER = Path(sys.executable).resolve()
 # Programs, editors and installers that no backtest needs.
 STDLIB_WITHOUT = (
+    "_tkinter*",
     "config-*",
     "dist-packages",
     "ensurepip",
@@ -53,14 +54,18 @@ def binaries(tree: Path) -> list[Path]:
     return [path for path in tree.rglob("*") if path.is_file() and is_elf(path)]
 
 
-def shared_libraries(programs: Collection[Path]) -> set[Path]:
-    """Return the files outside the environment that the programs are linked with.
+def shared_libraries(programs: Collection[Path], target: Path) -> set[Path]:
+    """Return the files of the base that the programs are linked with.
+
+    Args:
+        programs: Already copied.
+        target: Below which they are.
 
     Raises:
         RuntimeError: A library is missing, so the image could not work.
     """
     # Wheels bring libraries that find each other only through the module that loads them first.
-    bundled = {path.name for path in programs if path.is_relative_to(ENVIRONMENT)}
+    bundled = {program.name for program in programs}
     listing = subprocess.run(  # noqa: S603 (a fixed program on our own files)
         ["/usr/bin/ldd", *map(str, programs)], capture_output=True, text=True, check=False
     ).stdout
@@ -68,12 +73,12 @@ def shared_libraries(programs: Collection[Path]) -> set[Path]:
     for line in listing.splitlines():
         if not line.startswith("\t"):  # the name of the next program
             continue
-        name, arrow, target = line.strip().partition(" => ")
-        if target.startswith("not found") and name not in bundled:
+        name, arrow, resolved = line.strip().partition(" => ")
+        if resolved.startswith("not found") and name not in bundled:
             raise RuntimeError(f"{name} is missing in the base image")
-        path = (target if arrow else name).split(" (")[0]
-        if path.startswith("/") and not Path(path).is_relative_to(ENVIRONMENT):
-            found.add(Path(path))
+        path = Path((resolved if arrow else name).split(" (")[0])
+        if path.is_absolute() and not path.is_relative_to(target):
+            found.add(path)
     return found
 
 
@@ -106,12 +111,8 @@ def compile_tree(tree: Path, target: Path) -> None:
     )
 
 
-def assemble(target: Path) -> None:
-    """Write the whole file system below ``target``."""
-    for name in ("bin", "lib", "lib64", "sbin"):
-        (target / "usr" / name).mkdir(parents=True, exist_ok=True)
-        if (Path("/") / name).is_symlink():  # the base links /lib and friends into /usr
-            (target / name).symlink_to(f"usr/{name}")
+def copy_environment(target: Path) -> None:
+    """Copy the virtual environment and the standard library, byte-compiled."""
     environment = copy_tree(ENVIRONMENT, target, ENVIRONMENT_WITHOUT)
     for package in WITHOUT_TESTS:
         for tests in list((environment / "lib/python3.11/site-packages" / package).rglob("tests")):
@@ -121,11 +122,29 @@ def assemble(target: Path) -> None:
             script.unlink()
     compile_tree(environment / "lib", target)
     compile_tree(copy_tree(STDLIB, target, STDLIB_WITHOUT), target)
+
+
+def copy_libraries(target: Path) -> None:
+    """Copy the interpreter and every shared library in use, and write the loader's cache."""
     copy_file(INTERPRETER, target)
-    for library in shared_libraries([INTERPRETER, *binaries(STDLIB), *binaries(ENVIRONMENT)]):
+    for library in shared_libraries(binaries(target), target):
         copy_file(library, target)
         if (library.parent / LOADED_BY_NAME).exists():
             copy_file(library.parent / LOADED_BY_NAME, target)
+    # An interpreter below /usr/local finds its own library only through the cache.
+    for configuration in [Path("/etc/ld.so.conf"), *Path("/etc/ld.so.conf.d").glob("*.conf")]:
+        copy_file(configuration, target)
+    subprocess.run(["/sbin/ldconfig", "-r", str(target)], check=True)  # noqa: S603 (fixed program)
+
+
+def assemble(target: Path) -> None:
+    """Write the whole file system below ``target``."""
+    for name in ("bin", "lib", "lib64", "sbin"):
+        (target / "usr" / name).mkdir(parents=True, exist_ok=True)
+        if (Path("/") / name).is_symlink():  # the base links /lib and friends into /usr
+            (target / name).symlink_to(f"usr/{name}")
+    copy_environment(target)
+    copy_libraries(target)
     for name in MOUNT_POINTS:
         (target / name).mkdir(parents=True, exist_ok=True)
     (target / "tmp").chmod(0o1777)

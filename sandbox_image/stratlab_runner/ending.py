@@ -58,11 +58,12 @@ def _cause(
         return violation.cause, str(violation)
     if memory_killed and killed:
         return pb.TrialFailed.CAUSE_MEMORY, "the container's memory limit was reached"
+    # Before foreign code runs, whatever goes wrong is our fault.
+    cause = pb.TrialFailed.CAUSE_PROTOCOL if relay.started else pb.TrialFailed.CAUSE_RUNNER
     if ended is None:
-        return pb.TrialFailed.CAUSE_PROTOCOL, "the strategy killed the process it came from"
+        return cause, "the process that the trial came from was killed"
     if not os.WIFSIGNALED(ended.status):
         code = os.waitstatus_to_exitcode(ended.status)
-        cause = pb.TrialFailed.CAUSE_PROTOCOL if relay.started else pb.TrialFailed.CAUSE_RUNNER
         return cause, f"the process ended with code {code} and without saying why"
     number = os.WTERMSIG(ended.status)
     if number == signal.SIGXCPU or ended.cpu_seconds >= request.cpu_seconds:

@@ -116,11 +116,11 @@ class Member(RunnerServiceServicer):
         self._sequence += 1
         return frame
 
-    def closed(self, timeout: float = 10.0) -> bool:
+    def closed(self, timeout: float = 30.0) -> bool:
         """Whether the container ends the stream now."""
         return self._frames.get(timeout=timeout) is None
 
-    def exit_code(self, timeout: float = 10.0) -> int:
+    def exit_code(self, timeout: float = 30.0) -> int:
         """Wait until the container has ended by itself."""
         deadline = time.monotonic() + timeout
         while docker("inspect", "--format={{.State.Running}}", self.container).strip() == "true":

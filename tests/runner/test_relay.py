@@ -1,6 +1,8 @@
 import signal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stratlab_proto.runner.v1 import runner_service_pb2 as pb
 from stratlab_runner.ending import end_frame
@@ -16,6 +18,10 @@ FINISHED = pb.AttachRequest(finished=pb.TrialFinished(trial_id="t"))
 
 def stream(*frames: pb.AttachRequest) -> bytes:
     return b"".join(pack(frame.SerializeToString()) for frame in frames)
+
+
+def length_prefixed(payload: bytes) -> bytes:
+    return len(payload).to_bytes(4, "big") + payload
 
 
 def failure(cause: "pb.TrialFailed.Cause") -> pb.AttachRequest:
@@ -117,10 +123,28 @@ def test_ending_cause_follows_from_frames_and_exit(
     assert cause_of(data, status=status, cpu=cpu, memory_killed=memory_killed) == expected
 
 
-def test_ending_parent_killed_is_the_strategys_doing() -> None:
-    frame = end_frame(REQUEST, Relay(REQUEST), None, None, memory_killed=False)
-    assert frame.failed.cause == pb.TrialFailed.CAUSE_PROTOCOL
+@pytest.mark.parametrize(
+    ("data", "cause"),
+    [(stream(STARTED), "CAUSE_PROTOCOL"), (b"", "CAUSE_RUNNER")],
+)
+def test_ending_parent_killed_is_the_strategys_doing_once_it_runs(data: bytes, cause: str) -> None:
+    relay = Relay(REQUEST)
+    relay.frames(data)
+    frame = end_frame(REQUEST, relay, None, None, memory_killed=False)
+    assert pb.TrialFailed.Cause.Name(frame.failed.cause) == cause
     assert not frame.failed.HasField("usage")
+
+
+@given(st.lists(st.one_of(st.binary(max_size=60), st.binary(max_size=60).map(length_prefixed))))
+def test_relay_hostile_bytes_are_frames_or_a_violation(pieces: list[bytes]) -> None:
+    relay = Relay(REQUEST)
+    relay.frames(stream(STARTED))
+    try:
+        for piece in pieces:
+            for frame in relay.frames(piece):
+                assert frame.WhichOneof("frame") in {"progress", "log", "fills", "equity"}
+    except Violation as violation:
+        assert violation.cause == pb.TrialFailed.CAUSE_PROTOCOL
 
 
 def test_trial_exit_round_trip_keeps_every_field() -> None:

@@ -1,6 +1,5 @@
 """The shell scripts, with a client that answers what the test wants."""
 
-import os
 import subprocess
 from pathlib import Path
 
@@ -21,21 +20,32 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(copy: Path, script: str, client: str, *programs: str) -> subprocess.CompletedProcess[str]:
-    """Run a script with a fake `docker` and further empty programs in front of the real ones."""
+def fake(copy: Path, **programs: str) -> Path:
+    """Put programs in front of the real ones; each call is noted."""
     fakes = copy / "fakes"
     fakes.mkdir(exist_ok=True)
-    for name, text in {"docker": client, **dict.fromkeys(programs, "exit 1")}.items():
-        (fakes / name).write_text(f'#!/bin/bash\necho {name} "$@" >>{copy}/calls\n{text}\n')
-        (fakes / name).chmod(0o755)
+    for name, text in programs.items():
+        program = fakes / name.replace("_", "-")
+        program.write_text(f'#!/bin/bash\necho {program.name} "$@" >>{copy}/calls\n{text}\n')
+        program.chmod(0o755)
+    return fakes
+
+
+def run(copy: Path, script: str, **programs: str) -> subprocess.CompletedProcess[str]:
+    """Run a script with these programs in front of the system's, of which sbin is left out."""
+    fakes = fake(copy, **programs)
     return subprocess.run(
         [str(copy / "docker" / script)],
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
-        env={"PATH": f"{fakes}:{os.environ['PATH']}"},
+        env={"PATH": f"{fakes}:/usr/bin:/bin", "STRATLAB_ENGINE_LOG": f"{copy}/log"},
     )
+
+
+def calls(copy: Path) -> str:
+    return (copy / "calls").read_text()
 
 
 def pulling(digest: str) -> str:
@@ -47,27 +57,25 @@ esac"""
 
 
 def test_base_image_present_does_nothing(copy: Path) -> None:
-    result = run(copy, "base-image.sh", "exit 0")
-    assert (result.returncode, result.stdout) == (
-        0,
-        "base-image: stratlab-base:bookworm is present\n",
-    )
-    assert "pull" not in (copy / "calls").read_text()
+    result = run(copy, "base-image.sh", docker="exit 0")
+    assert result.returncode == 0
+    assert result.stdout == "base-image: stratlab-base:bookworm is present\n"
+    assert "pull" not in calls(copy)
 
 
 def test_base_image_first_pull_locks_the_digest_and_a_second_accepts_it(copy: Path) -> None:
     lock = copy / ".cache/base-image.lock"
     for _ in range(2):
-        result = run(copy, "base-image.sh", pulling(DIGEST))
+        result = run(copy, "base-image.sh", docker=pulling(DIGEST))
         assert result.returncode == 0, result.stderr
         assert lock.read_text().strip() == DIGEST
-    assert (copy / "calls").read_text().count("tag python:3.11-slim-bookworm") == 2
+    assert calls(copy).count("tag python:3.11-slim-bookworm") == 2
 
 
 def test_base_image_other_digest_than_locked_stops_with_a_remedy(copy: Path) -> None:
-    assert run(copy, "base-image.sh", pulling(DIGEST)).returncode == 0
+    assert run(copy, "base-image.sh", docker=pulling(DIGEST)).returncode == 0
     changed = DIGEST.replace("1", "2")
-    result = run(copy, "base-image.sh", pulling(changed))
+    result = run(copy, "base-image.sh", docker=pulling(changed))
     assert result.returncode == 1
     assert DIGEST in result.stderr
     assert changed in result.stderr
@@ -76,41 +84,74 @@ def test_base_image_other_digest_than_locked_stops_with_a_remedy(copy: Path) -> 
 
 
 def test_base_image_without_engine_stops_with_the_command(copy: Path) -> None:
-    result = run(copy, "base-image.sh", "exit 1")
+    result = run(copy, "base-image.sh", docker="exit 1")
     assert result.returncode == 1
     assert "docker/engine.sh" in result.stderr
 
 
-def test_base_image_failed_bootstrap_shows_its_last_lines(copy: Path) -> None:
-    client = 'case "$1" in version) exit 0;; *) exit 1;; esac'
-    result = run(copy, "base-image.sh", client, "debootstrap")
+NO_REGISTRY = '[[ "$1" == version ]]'
+
+
+def test_base_image_without_registry_and_not_root_stops_with_the_command(copy: Path) -> None:
+    result = run(copy, "base-image.sh", docker=NO_REGISTRY, id="echo 1000")
     assert result.returncode == 1
-    assert "debootstrap" in result.stderr
+    assert "sudo" in result.stderr
+    assert "debootstrap" not in calls(copy)
+
+
+def test_base_image_failed_bootstrap_shows_its_last_lines(copy: Path) -> None:
+    result = run(
+        copy,
+        "base-image.sh",
+        docker=NO_REGISTRY,
+        id="echo 0",
+        debootstrap="echo no mirror answers; exit 1",
+    )
+    assert result.returncode == 1
+    assert "no mirror answers" in result.stderr
+    assert "docker import" not in calls(copy)
 
 
 def test_engine_that_answers_is_left_alone(copy: Path) -> None:
-    result = run(copy, "engine.sh", "echo 20.10", "apt-get", "dockerd", "systemctl", "service")
+    result = run(copy, "engine.sh", docker="echo 20.10")
     assert (result.returncode, result.stdout) == (0, "engine: Docker engine 20.10 answers\n")
-    assert (copy / "calls").read_text() == "docker version --format {{.Server.Version}}\n"
+    assert calls(copy) == "docker version --format {{.Server.Version}}\n"
+
+
+UNUSED = {"apt_get": "exit 1", "dockerd": "exit 1", "systemctl": "exit 1"}
 
 
 def test_engine_that_runs_but_refuses_this_user_is_left_alone(copy: Path) -> None:
-    (copy / "fakes").mkdir()
-    pidof = copy / "fakes/pidof"
-    pidof.write_text("#!/bin/bash\necho 1234\n")
-    pidof.chmod(0o755)
-    result = run(copy, "engine.sh", "exit 1", "apt-get", "dockerd", "systemctl", "service")
+    result = run(copy, "engine.sh", docker="exit 1", pidof="echo 1234", **UNUSED)
     assert result.returncode == 1
     assert "usermod -aG docker" in result.stderr
-    assert "dockerd" not in (copy / "calls").read_text()
+    assert set(calls(copy).split("\n")) == {
+        "", "docker version --format {{.Server.Version}}", "pidof dockerd",
+    }  # fmt: skip
 
 
 def test_engine_missing_and_not_root_stops_with_the_command(copy: Path) -> None:
-    fakes = copy / "fakes"
-    fakes.mkdir()
-    (fakes / "id").write_text('#!/bin/bash\n[[ "$1" == -u ]] && echo 1000 || echo user\n')
-    (fakes / "id").chmod(0o755)
-    result = run(copy, "engine.sh", "exit 1", "apt-get", "pidof", "dockerd")
+    result = run(copy, "engine.sh", docker="exit 1", pidof="exit 1", id="echo 1000", **UNUSED)
     assert result.returncode == 1
     assert "sudo" in result.stderr
-    assert "apt-get" not in (copy / "calls").read_text()
+    assert "apt-get" not in calls(copy)
+
+
+def test_engine_missing_and_root_is_announced_installed_and_started(copy: Path) -> None:
+    starts = f"touch {copy}/up"
+    daemon = copy / "dockerd"
+    daemon.write_text(f"#!/bin/bash\n{starts}\n")
+    daemon.chmod(0o755)
+    result = run(
+        copy,
+        "engine.sh",
+        docker=f"[[ -f {copy}/up ]] && echo 20.10",
+        pidof="exit 1",
+        id="echo 0",
+        systemctl=starts,
+        apt_get=f"[[ $1 != install ]] || cp {daemon} {copy}/fakes/dockerd",
+    )
+    assert result.returncode == 0, result.stderr
+    assert "apt-get install -q -y --no-install-recommends docker.io" in calls(copy)
+    assert result.stdout.index("apt-get install") < result.stdout.index("starting")
+    assert result.stdout.endswith("engine: Docker engine 20.10 answers\n")
