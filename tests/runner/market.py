@@ -35,7 +35,10 @@ class Market:
     def panel(self) -> PricePanel:
         """The same for the host."""
         symbols = tuple(sorted(self.bars))
-        cube = np.array([self.bars[symbol] for symbol in symbols], dtype=float)
+        count = len(self.labels)
+        ended = {symbol: len(rows) for symbol, rows in self.bars.items() if len(rows) < count}
+        padded = {name: rows + [NO_BAR] * (count - len(rows)) for name, rows in self.bars.items()}
+        cube = np.array([padded[symbol] for symbol in symbols], dtype=float)
         # Zipline stores thousandths and multiplies: 50050 * 0.001 is not quite 50.05.
         exact = np.round(cube * 1000) * 0.001
         prices = np.where(cube[:, :, 4:] > 0, exact, np.nan)
@@ -49,6 +52,7 @@ class Market:
                 Dividend(self.labels[n], self.labels[n + 2], s, amount)
                 for n, s, amount in sorted(self.dividends)
             ),
+            auto_close={symbol: self.labels[end] for symbol, end in ended.items()},
         )
 
 
@@ -65,14 +69,17 @@ HOLIDAYS_2019_2020 = (
 )  # fmt: skip
 
 
+DELISTED_AFTER = 440
+
+
 def random_market(seed: int) -> Market:
-    """Two years of AAA, BBB and CCC."""
+    """Two years of AAA, BBB and CCC, and of DDD until it is delisted."""
     generator = random.Random(seed)
     labels = sessions("2019-01-02", "2020-12-31", HOLIDAYS_2019_2020)
     splits = [(300, "AAA", 0.5), (400, "BBB", 3.0), (420, "AAA", 0.25)]
     dividends = [(280, "BBB", 0.5), (350, "AAA", 0.11), (450, "AAA", 0.07)]
     bars: dict[str, list[Bar]] = {}
-    for symbol, start in (("AAA", 100.0), ("BBB", 50.0), ("CCC", 20.0)):
+    for symbol, start in (("AAA", 100.0), ("BBB", 50.0), ("CCC", 20.0), ("DDD", 30.0)):
         price, rows = start, []
         for number in range(len(labels)):
             for at, name, ratio in splits:
@@ -86,5 +93,5 @@ def random_market(seed: int) -> Market:
             low = min(start_price, price) * (1 - abs(generator.gauss(0, 0.006)))
             volume = generator.randint(500, 20_000)
             rows.append((*(round(each, 2) for each in (start_price, high, low, price)), volume))
-        bars[symbol] = rows
+        bars[symbol] = rows[:DELISTED_AFTER] if symbol == "DDD" else rows
     return Market("2019-01-02", "2020-12-31", labels, bars, splits, dividends)

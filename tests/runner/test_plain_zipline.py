@@ -32,7 +32,7 @@ def before_trading_start(context, data):
             if context.random.random() < 0.1:
                 cancel_order(each)
 def handle_data(context, data):
-    for name in ("AAA", "BBB"):
+    for name in ("AAA", "BBB", "DDD"):
         asset = symbol(name)
         if context.random.random() > 0.15 or not data.can_trade(asset):
             continue
@@ -61,7 +61,7 @@ def before_trading_start(context, data):
         if bracket.is_open and context.random.random() < 0.05:
             bracket.move_stop(bracket.entry_price * context.random.uniform(0.95, 1.05))
 def handle_data(context, data):
-    for name in ("AAA", "BBB", "CCC"):
+    for name in ("AAA", "BBB", "CCC", "DDD"):
         asset = symbol(name)
         bracket = context.brackets.get(name)
         if bracket is not None and (bracket.is_open or bracket.is_pending):
@@ -115,7 +115,7 @@ def run_in_the_lab(member: Member, source: str, cost_model: str) -> Result:
         start=START,
         end=END,
         capital=CAPITAL,
-        symbols=["AAA", "BBB", "CCC"],
+        symbols=["AAA", "BBB", "CCC", "DDD"],
     )
     assert result.failed is None, result.failed
     return result

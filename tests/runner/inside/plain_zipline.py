@@ -73,6 +73,7 @@ def main() -> None:
         [int(each["dt"].normalize().timestamp()), each["sid"].symbol, each["amount"], each["price"]]
         for day in performance["transactions"]
         for each in day
+        if each["order_id"] is not None  # the settlement of a delisted position
     ]
     print(json.dumps({"fills": fills, "values": list(performance["portfolio_value"])}))
 
