@@ -11,6 +11,8 @@ from tests.suites.concurrency_suite import WRITERS, WRITES_EACH
 from stratlab.store import open_repository
 from stratlab.store.audit import verify_audit
 
+pytestmark = pytest.mark.load
+
 OPEN = "import sys; from stratlab.store import open_repository as o; o(sys.argv[1]).close()"
 
 
