@@ -176,8 +176,12 @@ def test_path_too_long_for_a_socket_is_refused(tmp_path: Path) -> None:
 
 
 async def test_directory_that_exists_is_not_taken_over(tmp_path: Path) -> None:
-    with TemporaryDirectory(prefix="sl-") as folder, pytest.raises(EngineError):
-        await Link(Path(folder), UID).open()
+    with TemporaryDirectory(prefix="sl-") as folder:
+        link = Link(Path(folder), UID)
+        with pytest.raises(EngineError):
+            await link.open()
+        await link.close()
+        assert os.listdir(folder) == []  # noqa: PTH208 - a Path would count as blocking
 
 
 def test_socket_root_that_is_a_link_or_somebody_else_s_is_refused(tmp_path: Path) -> None:

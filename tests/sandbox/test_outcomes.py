@@ -4,12 +4,13 @@ import asyncio
 import time
 
 import pytest
-from tests.sandbox.builders import MemoryLeases
+from tests.sandbox.builders import Clock, MemoryLeases
 from tests.sandbox.real import RealSandbox
 from tests.suites.sandbox_suite import BUY_AND_HOLD, ignore, suite_batch, suite_trial
 
 from stratlab.domain.ports import Lease
 from stratlab.domain.trial import Outcome, TrialClaim
+from stratlab.sandbox.reaper import Reaper
 
 pytestmark = [pytest.mark.docker, pytest.mark.asyncio(loop_scope="module")]
 
@@ -193,3 +194,15 @@ async def test_lease_exists_before_its_container(
     monkeypatch.setattr(MemoryLeases, "acquire", watching)
     await outcome_of(real, BUY_AND_HOLD)
     assert seen == [[]]
+
+
+async def test_sweep_during_a_trial_does_not_disturb_it(real: RealSandbox) -> None:
+    reaper = Reaper(real.engine, real.leases, Clock(), real.installation)
+    work = suite_batch(BUY_AND_HOLD)
+    task = asyncio.create_task(real.sandbox.run(work, ignore))
+    swept: list[str] = []
+    while not task.done():
+        swept += (await asyncio.to_thread(reaper.sweep)).containers
+        await asyncio.sleep(0.02)
+    assert swept == []
+    assert [claim.outcome for claim in await task] == [Outcome.SUCCEEDED]

@@ -48,6 +48,7 @@ class Link:
         self.directory = directory
         self._path = socket_path(directory)
         self._uid = uid
+        self._made = False
         self._server: grpc.aio.Server | None = None
         self._stopping: asyncio.Task[None] | None = None
         self._call: grpc.aio.ServicerContext[bytes, bytes] | None = None
@@ -71,6 +72,7 @@ class Link:
         try:
             # Nobody can pass the directory while the socket still has the umask's mode.
             self.directory.mkdir(mode=0o700)
+            self._made = True
             server.add_insecure_port(f"unix:{self._path}")
             self._server = server
             await server.start()
@@ -121,10 +123,11 @@ class Link:
                 await self._stopping
         if self._server is not None:
             await self._server.stop(None)
-        with suppress(FileNotFoundError):
-            self._path.unlink()
-        with suppress(FileNotFoundError):
-            self.directory.rmdir()
+        if self._made:
+            with suppress(FileNotFoundError):
+                self._path.unlink()
+            with suppress(FileNotFoundError):
+                self.directory.rmdir()
 
     async def _attach(self, _: object, context: "grpc.aio.ServicerContext[bytes, bytes]") -> None:
         if self._call is not None:
