@@ -15,6 +15,7 @@ def world(markets: dict[str, Market], sessions: int) -> dict:
     """Return markets as the job reads them."""
     return {
         "sessions": sessions,
+        "start": "2015-01-02",
         "markets": {
             symbol: {
                 "first": market.first,

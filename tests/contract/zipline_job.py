@@ -6,6 +6,7 @@ Input and output are JSON. Nothing of the controller and of the tests is importe
 import json
 import logging
 import sys
+import types
 import warnings
 
 import pandas as pd
@@ -72,7 +73,9 @@ def register(name, markets, sessions):
 
 def backtest(job, name, sessions):
     """Return fills, orders and the final value of one job."""
-    namespace = {"__name__": "strategy"}
+    # A module like any other, as it would be when imported from a file.
+    module = sys.modules["strategy"] = types.ModuleType("strategy")
+    namespace = module.__dict__
     exec(compile(job["source"], "<strategy>", "exec"), namespace)  # noqa: S102 - that is the job
     start, end = sessions[job["window"][0]], sessions[job["window"][1]]
     if job["exported"]:
@@ -106,13 +109,14 @@ def backtest(job, name, sessions):
         for day in performance["transactions"]
         for fill in day
     ]
-    orders = [
-        (session_of(order["created"]), order["sid"].symbol, int(order["amount"]))
-        for day in performance["orders"]
-        for order in day
-    ]
+    # A day lists every order that changed; the first time it shows what was asked for.
+    orders = {}
+    for day in performance["orders"]:
+        for order in day:
+            asked = (session_of(order["created"]), order["sid"].symbol, int(order["amount"]))
+            orders.setdefault(order["id"], asked)
     value = float(performance["portfolio_value"].iloc[-1])
-    return {"fills": fills, "orders": orders, "value": value}
+    return {"fills": fills, "orders": list(orders.values()), "value": value}
 
 
 def main():
@@ -120,11 +124,12 @@ def main():
     warnings.simplefilter("ignore")
     logging.disable()
     request = json.load(sys.stdin)
-    length = max(world["sessions"] for world in request["worlds"].values())
-    sessions = CALENDAR.sessions_in_range("2015-01-02", "2020-12-31")[:length]
+    sessions = {}
     for name, world in request["worlds"].items():
-        register(name, world["markets"], sessions[: world["sessions"]])
-    results = [backtest(job, job["world"], sessions) for job in request["jobs"]]
+        days = CALENDAR.sessions_in_range(world["start"], "2022-12-31")
+        sessions[name] = days[: world["sessions"]]
+        register(name, world["markets"], sessions[name])
+    results = [backtest(job, job["world"], sessions[job["world"]]) for job in request["jobs"]]
     json.dump(results, sys.stdout)
 
 

@@ -1,0 +1,55 @@
+"""Export requests for tests."""
+
+from dataclasses import replace
+
+from stratlab.contract.candidate import candidate_from_contract, candidate_hash
+from stratlab.domain.strategy import Candidate, GeneratorKind, Lineage
+from stratlab.generation import load_templates
+from stratlab_exporters import ExportRequest
+
+LINEAGE = Lineage(GeneratorKind.TEMPLATE, "template")
+
+FREE_CODE = '''\
+"""Buys whenever the close has risen."""
+from __future__ import annotations
+
+from zipline.api import order_target, symbol
+from stratlab_runner import lab
+
+
+def initialize(context):
+    context.assets = [symbol(name) for name in context.symbols]
+    context.brackets = {}
+
+
+def handle_data(context, data):
+    for asset in context.assets:
+        held = context.brackets.get(asset)
+        if held is not None and (held.is_pending or held.is_open):
+            continue
+        closes = data.history(asset, "close", 3, "1d")
+        if data.can_trade(asset) and closes.iloc[-1] > closes.iloc[0]:
+            shares = context.params["shares"]
+            context.brackets[asset] = lab.order_bracket(asset, shares, 1.5, 2.5)
+'''
+
+
+def template_request(name: str, **changes: object) -> ExportRequest:
+    """Return the request of a template at its defaults."""
+    candidate = candidate_from_contract(load_templates()[name], LINEAGE)
+    request = ExportRequest(candidate, candidate.parameters, ("AAPL", "MSFT"))
+    return replace(request, **changes)
+
+
+def source_request(source: str, **changes: object) -> ExportRequest:
+    """Return the request of free code."""
+    candidate = Candidate(
+        hash=candidate_hash("", source),
+        strategy_id="free_code",
+        thesis="",
+        source=source,
+        contract="",
+        parameters={"shares": 10},
+        lineage=LINEAGE,
+    )
+    return replace(ExportRequest(candidate, {}, ("AAPL",)), **changes)
