@@ -48,6 +48,7 @@ def comparisons(full_size: bool) -> list[tuple[str, list, list]]:
                 "window": window,
                 "capital": CAPITAL,
                 "exported": False,
+                "script": False,
             }
         )
         expected.append(simulate(contract, contract.parameters, markets, window, CAPITAL))

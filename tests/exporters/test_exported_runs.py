@@ -66,10 +66,13 @@ def exported(market: Market, requests: dict[str, ExportRequest]) -> dict[str, di
             "window": WINDOW,
             "capital": CAPITAL,
             "exported": True,
+            "script": False,
         }
         for request in requests.values()
     ]
-    return dict(zip(requests, run_jobs({"market": world}, jobs), strict=True))
+    names = [*requests, "script"]
+    jobs.append(jobs[-1] | {"script": True})
+    return dict(zip(names, run_jobs({"market": world}, jobs), strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -112,3 +115,10 @@ def test_exported_file_gives_the_orders_of_the_runner(
     assert sorted(map(tuple, exported[name]["fills"])) == sorted(fills)
     assert exported[name]["value"] == pytest.approx(result.equity[-1][1], rel=1e-12)
     assert len(orders) > (20 if name in {"quick", "free"} else 0)
+
+
+def test_exported_file_runs_as_a_script_on_an_unregistered_bundle(exported: dict) -> None:
+    script, same = exported["script"], exported["free"]
+    assert script["status"] == 0, script["errors"]
+    expected = f"portfolio value {same['value']:.2f}, fills {len(same['fills'])}\n"
+    assert script["output"].endswith(expected)
