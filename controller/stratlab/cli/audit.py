@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from stratlab.cli.options import JsonOption, settings_of
-from stratlab.cli.output import console, print_json
+from stratlab.cli.output import print_json, print_line
 from stratlab.cli.progress import spinner
 
 app = typer.Typer(no_args_is_help=True, help="Check the hash-chained audit trail.")
@@ -38,5 +38,5 @@ def verify(
         print_json({"ok": True, "campaigns": counts})
         return
     for each, events in sorted(counts.items()):
-        console().print(f"{each}: {events} events, unbroken")
-    console().print(f"{len(counts)} campaigns verified")
+        print_line(f"{each}: {events} events, unbroken")
+    print_line(f"{len(counts)} campaigns verified")

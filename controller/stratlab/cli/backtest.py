@@ -9,7 +9,7 @@ import typer
 
 from stratlab.cli.exit_codes import ExitCode, error_exit_code, outcome_exit_code
 from stratlab.cli.options import JsonOption, StrictOption, settings_of
-from stratlab.cli.output import clean, console, plain, print_json
+from stratlab.cli.output import plain, print_json, print_line, print_table
 from stratlab.domain.errors import InvalidInputError, InvalidSourceError, StratlabError
 from stratlab.domain.trial import Outcome
 
@@ -94,8 +94,8 @@ def validate(
         print_json(plain(answer))
     else:
         if answer.findings:
-            console().print(findings_table(answer.findings))
-        console().print("passed" if answer.passed else "rejected")
+            print_table(findings_table(answer.findings))
+        print_line("passed" if answer.passed else "rejected")
     if not answer.passed:
         raise typer.Exit(ExitCode.STRATEGY)
     raise typer.Exit(ExitCode.WARNINGS if strict and answer.findings else ExitCode.OK)
@@ -187,17 +187,17 @@ def _follow(
 def _print_result(result: "pb.BacktestResult") -> None:
     from stratlab.cli.tables import findings_table, metrics_table
 
-    out, trial = console(), plain(result.trial)
+    trial = plain(result.trial)
     if result.findings:
-        out.print(findings_table(result.findings))
+        print_table(findings_table(result.findings))
     if result.rejected:
-        out.print("Rejected by screening; nothing ran (--skip-screening runs it all the same).")
+        print_line("Rejected by screening; nothing ran (--skip-screening runs it all the same).")
         return
-    out.print(f"Trial {trial['trial_id']}: {trial['outcome']} {clean(trial['reason'])}".rstrip())
+    print_line(f"Trial {trial['trial_id']}: {trial['outcome']} {trial['reason']}".rstrip())
     if trial["error"]:
-        out.print(f"  line {trial['error']['line']}: {clean(trial['error']['text'])}")
+        print_line(f"  line {trial['error']['line']}: {trial['error']['text']}")
     if result.trial.HasField("metrics"):
-        out.print(
+        print_table(
             metrics_table(
                 [
                     ("strategy", result.trial.metrics),
@@ -211,7 +211,7 @@ def _print_result(result: "pb.BacktestResult") -> None:
             )
         )
     usage = result.trial.usage
-    out.print(
+    print_line(
         f"{len(trial['fills'])} fills; {usage.wall_seconds:.2f} s wall, {usage.cpu_seconds:.2f} s "
         f"CPU, start-up {usage.startup_seconds:.2f} s, {usage.max_rss_bytes / 2**20:.0f} MiB"
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stratlab.cli.options import CampaignArgument, JsonOption, settings_of
-from stratlab.cli.output import console, plain, print_json, print_note
+from stratlab.cli.output import plain, print_json, print_line, print_note, print_table
 
 if TYPE_CHECKING:
     from stratlab.settings import Settings
@@ -128,7 +128,7 @@ def list_campaigns(context: typer.Context, as_json: JsonOption = False) -> None:
         return
     from stratlab.cli.tables import campaigns_table
 
-    console().print(campaigns_table(campaigns))
+    print_table(campaigns_table(campaigns))
 
 
 @app.command()
@@ -203,7 +203,7 @@ def _create(settings: "Settings", spec: "pb.CampaignSpec", *, as_json: bool) -> 
     if as_json:
         print_json(plain(campaign))
     else:
-        console().print(_id(campaign))
+        print_line(_id(campaign))
         print_note("Follow it with `stratlab campaign watch`.")
 
 
@@ -239,7 +239,7 @@ def _print_state(campaign: "pb.Campaign", *, as_json: bool) -> None:
     if as_json:
         print_json(record)
     else:
-        console().print(f"{_id(campaign)} {record['state']} ({record['state_reason']})")
+        print_line(f"{_id(campaign)} {record['state']} ({record['state_reason']})")
 
 
 def _id(campaign: "pb.Campaign") -> str:

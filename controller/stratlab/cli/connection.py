@@ -22,8 +22,9 @@ def running_server(settings: "Settings") -> Iterator[Client]:
     Raises:
         ServerUnreachableError: There is none.
     """
-    with Client(settings.address) as client:
-        if not client.is_serving():
+    with ExitStack() as resources:
+        client = _find_server(settings, resources)
+        if client is None:
             raise ServerUnreachableError(f"no controller answers at {settings.address}")
         yield client
 
@@ -31,19 +32,9 @@ def running_server(settings: "Settings") -> Iterator[Client]:
 @contextmanager
 def server_or_records(settings: "Settings") -> Iterator[Client]:
     """Connect with the running server, or read what is stored through one of our own."""
-    with Client(settings.address) as client:
-        if client.is_serving():
-            yield client
-            return
-    # keeps start-up fast: a client of a running server needs no server code
-    from stratlab.cli.hosting import in_thread, private_home, serve_records  # noqa: PLC0415
-
-    with (
-        logging_to_home(private_home(settings)),
-        in_thread(serve_records(settings)) as address,
-        Client(address) as own,
-    ):
-        yield own
+    with ExitStack() as resources:
+        client = _find_server(settings, resources)
+        yield client or _serve_records(settings, resources)
 
 
 @contextmanager
@@ -52,27 +43,52 @@ def server_or_lab(settings: "Settings") -> Iterator[Client]:
 
     Our own ends with the command; what it did not finish continues at the next start.
     """
-    with Client(settings.address) as client:
-        if client.is_serving():
-            yield client
-            return
+    with ExitStack() as resources:
+        client = _find_server(settings, resources)
+        yield client or _serve_lab(settings, resources)
+
+
+def _find_server(settings: "Settings", resources: ExitStack) -> Client | None:
+    if not _is_usable(settings):
+        return None
+    client = resources.enter_context(Client(settings.address))
+    if client.is_serving():
+        return client
+    client.close()
+    return None
+
+
+def _serve_records(settings: "Settings", resources: ExitStack) -> Client:
+    # keeps start-up fast: a client of a running server needs no server code
+    from stratlab.cli.hosting import in_thread, private_home, serve_records  # noqa: PLC0415
+
+    resources.enter_context(logging_to_home(private_home(settings)))
+    return resources.enter_context(
+        Client(resources.enter_context(in_thread(serve_records(settings))))
+    )
+
+
+def _serve_lab(settings: "Settings", resources: ExitStack) -> Client:
     # keeps start-up fast: a client of a running server needs no server code
     from stratlab.cli.hosting import in_thread, private_home, serve_lab  # noqa: PLC0415
 
     print_note(f"No controller runs; this command starts its own in {settings.home_path}.")
-    with ExitStack() as resources:
-        resources.enter_context(logging_to_home(private_home(settings)))
-        address = _own_address(settings, resources)
-        address = resources.enter_context(in_thread(serve_lab(settings, address)))
-        yield resources.enter_context(Client(address))
+    resources.enter_context(logging_to_home(private_home(settings)))
+    # The configured address, so that other commands find this controller, too.
+    address = settings.address
+    if not _is_usable(settings):
+        directory = resources.enter_context(tempfile.TemporaryDirectory(prefix="stratlab-"))
+        address = f"unix:{directory}/stratlab.sock"
+    served = resources.enter_context(in_thread(serve_lab(settings, address)))
+    return resources.enter_context(Client(served))
 
 
-def _own_address(settings: "Settings", resources: ExitStack) -> str:
-    # The configured address, so that other commands find this controller, too; where its path
-    # is too long for a socket, a private one.
+def _is_usable(settings: "Settings") -> bool:
+    # A home directory may be too deep for a socket; an address that somebody chose may not.
     try:
         socket_path(settings.address)
     except InvalidInputError:
-        directory = resources.enter_context(tempfile.TemporaryDirectory(prefix="stratlab-"))
-        return f"unix:{directory}/stratlab.sock"
-    return settings.address
+        if settings.server.address:
+            raise
+        return False
+    return True

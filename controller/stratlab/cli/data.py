@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stratlab.cli.options import JsonOption, settings_of
-from stratlab.cli.output import clean, console, plain, print_json
+from stratlab.cli.output import plain, print_json, print_line, print_table
 from stratlab.cli.progress import spinner
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def list_data(context: typer.Context, as_json: JsonOption = False) -> None:
     if as_json:
         print_json([plain(data_set) for data_set in data_sets])
     else:
-        console().print(data_sets_table(data_sets))
+        print_table(data_sets_table(data_sets))
 
 
 @app.command()
@@ -42,17 +42,17 @@ def describe(context: typer.Context, name: _NameArgument, as_json: JsonOption = 
     if as_json:
         print_json(plain(found))
         return
-    record, out = plain(found), console()
-    out.print(f"{name} ({record['timeframe']}, {record['calendar']})")
-    out.print(f"digest      {record['digest']}")
-    out.print(f"symbols     {', '.join(record['symbols'])}")
-    out.print(f"warm-up     from {record['warm_up_start']}")
+    record = plain(found)
+    print_line(f"{name} ({record['timeframe']}, {record['calendar']})")
+    print_line(f"digest      {record['digest']}")
+    print_line(f"symbols     {', '.join(record['symbols'])}")
+    print_line(f"warm-up     from {record['warm_up_start']}")
     for tier in ("train", "validation", "holdout"):
         if record[tier]:
-            out.print(f"{tier:<11} {record[tier]['start']} to {record[tier]['end']}")
-    out.print(f"provenance  {clean(record['provenance'])}")
+            print_line(f"{tier:<11} {record[tier]['start']} to {record[tier]['end']}")
+    print_line(f"provenance  {record['provenance']}")
     for caveat in record["caveats"]:
-        out.print(f"- {clean(caveat)}")
+        print_line(f"- {caveat}")
 
 
 @app.command()
@@ -67,7 +67,7 @@ def verify(context: typer.Context, name: _NameArgument, as_json: JsonOption = Fa
     if as_json:
         print_json({"data_set": name, "digest": digest, "ok": True})
     else:
-        console().print(f"{name} is intact ({digest})")
+        print_line(f"{name} is intact ({digest})")
 
 
 @app.command()
@@ -80,7 +80,7 @@ def build(context: typer.Context, name: _NameArgument, as_json: JsonOption = Fal
     if as_json:
         print_json({"data_set": data_set.name, "digest": data_set.digest})
     else:
-        console().print(f"{data_set.name} is ready ({data_set.digest})")
+        print_line(f"{data_set.name} is ready ({data_set.digest})")
 
 
 def _data_sets(settings: "Settings") -> "list[pb.Dataset]":

@@ -5,7 +5,7 @@ import typer
 
 from stratlab.cli.exit_codes import ExitCode
 from stratlab.cli.options import JsonOption, settings_of
-from stratlab.cli.output import clean, console, print_json
+from stratlab.cli.output import print_json, print_line
 from stratlab.cli.progress import spinner
 
 
@@ -34,9 +34,7 @@ def doctor(context: typer.Context, as_json: JsonOption = False) -> None:
         )
     else:
         for check in checks:
-            console().print(
-                f"{'ok  ' if check.ok else 'FAIL'}  {check.name}: {clean(check.detail)}"
-            )
+            print_line(f"{'ok  ' if check.ok else 'FAIL'}  {check.name}: {check.detail}")
             if check.remedy:
-                console().print(f"      next: {clean(check.remedy)}")
+                print_line(f"      next: {check.remedy}")
     raise typer.Exit(ExitCode.OK if ok else ExitCode.INFRASTRUCTURE)

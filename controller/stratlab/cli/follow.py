@@ -81,7 +81,12 @@ def _live(view: WatchView) -> Iterator[Callable[[str], None]]:
 
     screen = notes_console()
     # Rendered by a function, so that the clock goes on between events.
-    with Live(console=screen, refresh_per_second=4, get_renderable=lambda: panel(view)) as live:
+    with Live(
+        console=screen,
+        refresh_per_second=4,
+        transient=True,
+        get_renderable=lambda: panel(view),
+    ) as live:
         last = 0.0
 
         def show(line: str) -> None:

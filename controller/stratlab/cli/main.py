@@ -1,6 +1,7 @@
 """The program ``stratlab``: all commands, and the one place where errors become words."""
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -65,6 +66,8 @@ def common_options(
 
 def run() -> None:
     """Run the program and end the process with an exit code of the table."""
+    # As Ctrl-C: a controller inside the command then ends its containers before it goes.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main(sys.argv[1:]))
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from google.protobuf.message import Message
     from rich.console import Console
+    from rich.table import Table
 
     from stratlab.domain.errors import StratlabError
 
@@ -23,6 +24,17 @@ def print_json(value: object) -> None:
     sys.stdout.flush()
 
 
+def print_line(text: str = "") -> None:
+    """Print a line for people on stdout; it is never wrapped, so paths stay whole."""
+    sys.stdout.write(f"{clean(text)}\n")
+    sys.stdout.flush()
+
+
+def print_table(table: "Table") -> None:
+    """Print a table for people on stdout."""
+    _console(to_stderr=False).print(table)
+
+
 def print_note(text: str) -> None:
     """Print a line for people on stderr."""
     sys.stderr.write(f"{clean(text)}\n")
@@ -34,11 +46,6 @@ def clean(text: str) -> str:
     return "".join(
         c if c.isprintable() else " " if c.isspace() else f"\\x{ord(c):02x}" for c in text
     )
-
-
-def console() -> "Console":
-    """Return the console of results (stdout)."""
-    return _console(to_stderr=False)
 
 
 def notes_console() -> "Console":

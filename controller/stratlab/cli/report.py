@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from stratlab.cli.options import CampaignArgument, JsonOption, settings_of
-from stratlab.cli.output import print_json
+from stratlab.cli.output import print_json, print_line
 
 
 def report(
@@ -37,5 +37,4 @@ def report(
         print_json({"campaign": name, "files": [str(path) for path in paths]})
         return
     for path in paths:
-        # Not through the console: a path must not be wrapped.
-        typer.echo(str(path))
+        print_line(str(path))

@@ -1,7 +1,7 @@
 """What a finished campaign shows: verdict, iterations, best candidate, report."""
 
 from stratlab.cli.exit_codes import ExitCode
-from stratlab.cli.output import clean, console, plain, print_json
+from stratlab.cli.output import plain, print_json, print_line, print_table
 from stratlab.cli.tables import iterations_table, metrics_table
 from stratlab.client import Client
 from stratlab_proto.v1 import campaign_service_pb2 as pb
@@ -25,26 +25,27 @@ def print_campaign(client: Client, campaign: pb.Campaign, report: str, *, as_jso
     if as_json:
         print_json(campaign_record(client, campaign) | {"report": report or None})
         return
-    out = console()
     record, title = plain(campaign), campaign.spec.display_name
-    out.print(f"Campaign {campaign.name.removeprefix('campaigns/')}: {clean(title)}")
-    out.print(f"State {record['state']} ({record['state_reason']}), iteration {campaign.iteration}")
+    print_line(f"Campaign {campaign.name.removeprefix('campaigns/')}: {title}")
+    print_line(
+        f"State {record['state']} ({record['state_reason']}), iteration {campaign.iteration}"
+    )
     iterations = list(client.list_iterations(campaign.name))
     if iterations:
-        out.print()
-        out.print(iterations_table(iterations))
+        print_line()
+        print_table(iterations_table(iterations))
     if campaign.HasField("verdict"):
         _print_best(campaign, iterations)
-        out.print()
-        out.print(f"Verdict: {record['verdict']['kind']}")
+        print_line()
+        print_line(f"Verdict: {record['verdict']['kind']}")
         for reason in campaign.verdict.reasons:
-            out.print(f"- {clean(reason)}")
+            print_line(f"- {reason}")
         if campaign.verdict.missing_checks:
             missing = ", ".join(campaign.verdict.missing_checks)
-            out.print(f"Checks that a promotion needs and that did not run: {missing}")
-        out.print(f"Result hash: {campaign.result_hash}")
+            print_line(f"Checks that a promotion needs and that did not run: {missing}")
+        print_line(f"Result hash: {campaign.result_hash}")
     if report:
-        out.print(f"Report: {report}")
+        print_line(f"Report: {report}")
 
 
 def campaign_exit_code(campaign: pb.Campaign) -> ExitCode:
@@ -69,14 +70,14 @@ def _print_best(campaign: pb.Campaign, iterations: list[pb.Iteration]) -> None:
     best = next((i for i in iterations if chosen and i.candidate.hash == chosen), None)
     if best is None or not best.HasField("evaluation"):
         return
-    judged, out = best.evaluation, console()
+    judged = best.evaluation
     parameters = plain(judged)["parameters"]
-    out.print()
-    out.print(
-        f"Best candidate: {clean(best.candidate.strategy_id)} of iteration {best.number}, "
+    print_line()
+    print_line(
+        f"Best candidate: {best.candidate.strategy_id} of iteration {best.number}, "
         f"parameters {parameters}"
     )
-    out.print(
+    print_table(
         metrics_table(
             [
                 ("train", judged.train if judged.HasField("train") else None),

@@ -56,6 +56,7 @@ class WatchView:
     last_at: datetime | None = None
     last_event: int = 0
     _trial: str = ""
+    _champion: str = ""
     _equity: deque[float] = field(default_factory=lambda: deque(maxlen=_EQUITY_KEPT))
 
     @property
@@ -124,7 +125,8 @@ class WatchView:
                 line = f"trial {values['trial'].string_value}: {values['outcome'].string_value}"
             case "iteration_evaluated":
                 line = self._on_evaluation(event)
-            case "hall_of_fame_changed":
+            case "hall_of_fame_changed" if values["champion"].string_value != self._champion:
+                self._champion = values["champion"].string_value
                 line = f"new champion, score {values['score'].number_value:.4f}"
             case "verdict_reached":
                 line = f"verdict {values['verdict'].string_value}"

@@ -24,6 +24,8 @@ _SANDBOX_SERVICE = "sandbox"
 _MAX_ANSWER_BYTES = 64 * 1024 * 1024
 _OPTIONS = (
     ("grpc.max_receive_message_length", _MAX_ANSWER_BYTES),
+    # A fresh client connects at once, also where an earlier one just found nobody.
+    ("grpc.use_local_subchannel_pool", 1),
     ("grpc.enable_retries", 0),  # ours know which calls may be repeated
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),

@@ -16,6 +16,10 @@ def data_set_to_proto(data_set: DataSet) -> backtest_service_pb2.Dataset:
         warm_up_start=date_to_proto(data_set.warm_up_start),
         provenance=data_set.provenance,
         caveats=data_set.caveats,
+        scales=[
+            backtest_service_pb2.SymbolScale(symbol=name, price=scale.price, volume=scale.volume)
+            for name, scale in sorted(data_set.scales.items())
+        ],
     )
     for tier, field in (
         (Tier.TRAIN, message.train),

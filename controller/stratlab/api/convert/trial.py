@@ -124,7 +124,8 @@ def trial_to_proto(
                 number=fill.number,
                 bar_epoch_seconds=fill.bar,
                 symbol=fill.symbol,
-                amount=fill.amount,
+                amount=round(fill.amount),
+                quantity=fill.amount,
                 price=fill.price,
                 commission=fill.commission,
             )
