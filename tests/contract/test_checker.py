@@ -1,3 +1,5 @@
+"""Type checks: what is allowed where, and the column of what is not."""
+
 import pytest
 
 from stratlab.contract import nodes

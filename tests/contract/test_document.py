@@ -1,3 +1,5 @@
+"""Documents: every field's limits, the canonical form, and hostile bytes."""
+
 import json
 import time
 from pathlib import Path

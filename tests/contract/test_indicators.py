@@ -1,3 +1,5 @@
+"""Streaming indicators against numpy references, from the first defined bar on."""
+
 import math
 
 import numpy as np

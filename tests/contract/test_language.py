@@ -1,3 +1,5 @@
+"""The rule language: grammar, columns of errors, round trips and fuzzed text."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

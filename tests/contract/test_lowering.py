@@ -1,3 +1,5 @@
+"""Hoisted series and the static warm-up."""
+
 import pytest
 
 from stratlab.contract.document import load_contract

@@ -1,3 +1,5 @@
+"""What the words of a rule mean where values are undefined or nearly equal."""
+
 import math
 
 import pytest

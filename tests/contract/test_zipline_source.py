@@ -1,3 +1,5 @@
+"""Compiled source: golden bytes, screening, and text that must never get in."""
+
 import ast
 import hashlib
 import time

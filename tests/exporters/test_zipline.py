@@ -1,3 +1,5 @@
+"""The zipline target: golden files, imports of the lab, and diagnostics."""
+
 import ast
 import textwrap
 from importlib.resources import files

@@ -1,3 +1,5 @@
+"""Parameter grids: axes, points and values outside of them."""
+
 from random import Random
 
 import pytest

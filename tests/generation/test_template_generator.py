@@ -1,3 +1,5 @@
+"""Candidates from templates: turns, variation and points that never repeat."""
+
 import json
 
 from tests.generation.asking import play, request, summary

@@ -1,3 +1,5 @@
+"""The built-in templates and a campaign's choice among them."""
+
 import pytest
 from tests.generation.asking import request
 

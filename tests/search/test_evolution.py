@@ -1,3 +1,5 @@
+"""Evolution: templates first, then mutations of chosen parents."""
+
 from dataclasses import replace
 
 import pytest

@@ -1,3 +1,5 @@
+"""The graph of a contract, and its hash without values and names."""
+
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.contract.random_contracts import random_contract

@@ -1,3 +1,5 @@
+"""Mutations: seeded, applicable to every template, closed under validation."""
+
 from random import Random
 
 import pytest
