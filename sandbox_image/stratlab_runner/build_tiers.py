@@ -1,7 +1,8 @@
 """Trusted job: writes the mounts of a data set's tiers with zipline's own writers.
 
 Run as ``python -P -m stratlab_runner.build_tiers`` by the controller. ``/input`` holds
-``plan.json`` (data_set, digest, calendar, tiers: name -> last session), ``prices.csv``,
+``plan.json`` (data_set, digest, calendar, tiers: name -> last session, empty_sessions: those
+without any bar), ``prices.csv``,
 ``splits.csv`` and ``dividends.csv`` of the whole data set; ``/output/<tier>/`` receives a mount
 that holds nothing later than the tier's last session. Equal input gives equal bytes.
 """
@@ -9,6 +10,7 @@ that holds nothing later than the tier's last session. Equal input gives equal b
 import json
 import os
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
@@ -73,13 +75,20 @@ def read_tables(folder: Path) -> Tables:
     )
 
 
-def check_sessions(prices: pd.DataFrame, calendar: TradingCalendar) -> pd.DatetimeIndex:
+def check_sessions(
+    prices: pd.DataFrame, empty: Sequence[str], calendar: TradingCalendar
+) -> pd.DatetimeIndex:
     """Return the calendar's sessions from the first to the last bar.
 
+    Args:
+        prices: All bars.
+        empty: Sessions that are known to have no bar.
+        calendar: Zipline's calendar instance.
+
     Raises:
-        ValueError: A bar lies on no session, or a session has no bar of any symbol.
+        ValueError: A bar lies on no session, or another session has no bar of any symbol.
     """
-    bars = pd.DatetimeIndex(prices["session"].unique()).sort_values()
+    bars = pd.DatetimeIndex(prices["session"].unique()).union(pd.DatetimeIndex(empty)).sort_values()
     sessions = calendar.sessions_in_range(bars[0], bars[-1])
     for problem, days in (
         ("bars on days that are no session", bars.difference(sessions)),
@@ -137,7 +146,7 @@ def main(source: Path = INPUT, target: Path = OUTPUT) -> None:
         raise ValueError(f"calendar {plan['calendar']!r} is not one of {sorted(COUNTRIES)}")
     calendar = get_calendar(plan["calendar"])
     tables = read_tables(source)
-    sessions = check_sessions(tables.prices, calendar)
+    sessions = check_sessions(tables.prices, plan["empty_sessions"], calendar)
     sids = {symbol: sid for sid, symbol in enumerate(sorted(tables.prices["symbol"].unique()))}
     for tier, last in sorted(plan["tiers"].items()):
         folder = target / tier

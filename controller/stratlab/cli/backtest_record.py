@@ -36,6 +36,7 @@ def backtest_record(result: backtest_service_pb2.BacktestResult) -> dict[str, An
     record = {name: trial[name] for name in _TRIAL_FIELDS}
     record |= {
         "usage": trial["usage"] or dict(_USAGE),
+        "fills": [_fill(fill) for fill in trial["fills"]],
         "error": _failure(trial["error"]),
         "rejected": result.rejected,
         "findings": [plain(finding) for finding in result.findings],
@@ -70,6 +71,11 @@ def error_only_record(error: StratlabError) -> dict[str, Any]:
         "rejected": False,
         "findings": [],
     }
+
+
+def _fill(fill: dict[str, Any]) -> dict[str, Any]:
+    quantity = fill.pop("quantity") or fill["amount"]  # an older server sends no quantity
+    return fill | {"amount": int(quantity) if quantity == int(quantity) else quantity}
 
 
 def _failure(failure: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -86,6 +86,28 @@ class TierRange:
 
 @final
 @dataclass(frozen=True, slots=True)
+class Scale:
+    """How a symbol's numbers are stored, because zipline stores 32-bit thousandths.
+
+    Everything that trades (mount, order log, host panel) is in stored units: one stored share is
+    a lot of ``price`` units of the source. Money is the same in both.
+
+    Attributes:
+        price: Stored price over source price, a power of ten.
+        volume: Stored volume over source volume, a power of ten.
+    """
+
+    price: float = 1.0
+    volume: float = 1.0
+
+    @property
+    def lot(self) -> int | float:
+        """Units of the source in one stored share; a whole number wherever it is one."""
+        return int(self.price) if self.price >= 1 else self.price
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class DataSet:
     """An immutable, content-addressed data set.
 
@@ -99,6 +121,7 @@ class DataSet:
         tiers: Traded range of each tier.
         provenance: Where the bytes came from and under which licence.
         caveats: What a reader of any result must know, for example survivorship bias.
+        scales: Of the symbols whose numbers are not stored as they are.
     """
 
     name: str
@@ -110,6 +133,7 @@ class DataSet:
     tiers: Mapping[Tier, TierRange]
     provenance: str
     caveats: tuple[str, ...] = ()
+    scales: Mapping[str, Scale] = field(default_factory=dict)
 
 
 @final
@@ -145,6 +169,8 @@ class PricePanel:
         volume: Shape (T, N), 0 where a symbol has no bar.
         splits, dividends: Ordered by bar.
         auto_close: Bar at which a delisted symbol's positions are closed in cash.
+        scales: Of the symbols whose numbers are not those of the source; everything else in
+            the panel is in stored units.
     """
 
     bars: "NDArray[np.int64]"
@@ -157,3 +183,4 @@ class PricePanel:
     splits: tuple[Split, ...] = ()
     dividends: tuple[Dividend, ...] = ()
     auto_close: Mapping[str, int] = field(default_factory=dict)
+    scales: Mapping[str, Scale] = field(default_factory=dict)

@@ -184,11 +184,14 @@ class Cancel:
 class Fill:
     """One execution.
 
+    A claim's fills are in stored units, a result's in units of the source
+    (:class:`stratlab.domain.market.Scale`); amount times price is the same in both.
+
     Attributes:
         number: The order's number.
         bar: UTC epoch seconds of the bar of the fill.
         symbol: What was traded.
-        amount: Signed whole shares.
+        amount: Signed shares; whole ones, but for symbols that are traded in parts of a unit.
         price: Account currency per share, slippage included.
         commission: Account currency.
     """
@@ -196,7 +199,7 @@ class Fill:
     number: int
     bar: int
     symbol: str
-    amount: int
+    amount: float
     price: float
     commission: float
 

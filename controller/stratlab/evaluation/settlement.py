@@ -1,10 +1,12 @@
 """Turns a container's claim into a trial result that the host vouches for."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from stratlab.domain.errors import LimitExceededError
+from stratlab.domain.market import Scale
 from stratlab.domain.trial import (
     EquityPoint,
     Fill,
@@ -73,10 +75,10 @@ def settle_claim(
     result = replace(
         result,
         orders_digest=orders_digest(claim.log),
-        fills=repriced.fills,
+        fills=tuple(_in_source_units(fill, prices.scales) for fill in repriced.fills),
         equity=_points(repriced),
     )
-    lie = _first_difference(claim, result, spec.capital) or _excess_leverage(
+    lie = _first_difference(claim, repriced, spec.capital) or _excess_leverage(
         repriced, limits.max_leverage
     )
     if lie is not None:
@@ -105,12 +107,19 @@ def _unreadable(claim: TrialClaim, bars: list[int]) -> str | None:
     return None
 
 
-def _first_difference(claim: TrialClaim, own: TrialResult, capital: float) -> str | None:
+def _in_source_units(fill: Fill, scales: Mapping[str, Scale]) -> Fill:
+    scale = scales.get(fill.symbol)
+    if scale is None:
+        return fill
+    return replace(fill, amount=fill.amount * scale.lot, price=fill.price / scale.price)
+
+
+def _first_difference(claim: TrialClaim, own: "Repricing", capital: float) -> str | None:
     # Comparisons are written so that NaN differs from everything.
     scale = TOLERANCE * capital
     differences = [
         (mine.bar, f"equity {theirs.value!r}, the host has {mine.value!r}")
-        for theirs, mine in zip(claim.equity, own.equity, strict=True)
+        for theirs, mine in zip(claim.equity, _points(own), strict=True)
         if not abs(theirs.value - mine.value) <= scale
     ][:1]
     reported = sorted(claim.fills, key=lambda fill: (fill.bar, fill.number))

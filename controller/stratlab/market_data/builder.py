@@ -6,13 +6,14 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 
 from stratlab.domain.errors import AlreadyExistsError, DiskFullError
 from stratlab.domain.market import DataSet
 from stratlab.domain.ports import TrustedJobs
 from stratlab.market_data.content import Content
-from stratlab.market_data.layout import DIVIDENDS, FOLDER, PRICES, SPLITS, TIERS
+from stratlab.market_data.layout import DIVIDENDS, EMPTY_SESSIONS, FOLDER, PRICES, SPLITS, TIERS
 from stratlab.market_data.manifest import read_manifest, write_manifest
 
 JOB = "stratlab_runner.build_tiers"
@@ -61,6 +62,7 @@ def build_data_set(
         tiers=content.tiers,
         provenance=provenance,
         caveats=caveats,
+        scales=content.scales,
     )
     with _exclusive(folder, name):
         if target.exists():
@@ -100,6 +102,7 @@ def _write(staging: Path, data_set: DataSet, content: Content, jobs: TrustedJobs
         "digest": data_set.digest,
         "calendar": data_set.calendar,
         "tiers": {tier.value: span.end.isoformat() for tier, span in data_set.tiers.items()},
+        "empty_sessions": [day.isoformat() for day in content.empty_sessions],
     }
     (source / "plan.json").write_text(json.dumps(plan, sort_keys=True), encoding="utf-8")
     for table, file in (
@@ -110,8 +113,16 @@ def _write(staging: Path, data_set: DataSet, content: Content, jobs: TrustedJobs
         # The image has no parquet reader; pandas prints doubles so that they read back equal.
         table.to_csv((source / file).with_suffix(".csv"), index=False)
         table.to_parquet(done / file, index=False)
+    if content.empty_sessions:
+        _write_sessions(done / EMPTY_SESSIONS, content.empty_sessions)
     jobs.run(JOB, read={"/input": source}, write={"/output": done / TIERS})
     write_manifest(done, data_set)
+
+
+def _write_sessions(path: Path, sessions: tuple[date, ...]) -> None:
+    import pandas as pd  # noqa: PLC0415 - keeps start-up fast
+
+    pd.DataFrame({"session": pd.to_datetime(list(sessions))}).to_parquet(path, index=False)
 
 
 @contextmanager

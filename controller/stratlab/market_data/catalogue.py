@@ -1,6 +1,7 @@
 """The data sets below the home directory, as the rest of the controller sees them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import final
@@ -51,7 +52,9 @@ class Catalogue:
             raise _not_found("timeframe", market.timeframe, [data_set.timeframe], data_set.name)
         last = _tier_range(data_set, tier).end
         directory = self._directory(data_set.name)
-        return load_panel(directory, data_set.digest, market.symbols, last)
+        panel = load_panel(directory, data_set.digest, market.symbols, last)
+        scales = {name: s for name, s in data_set.scales.items() if name in market.symbols}
+        return replace(panel, scales=scales) if scales else panel
 
     def mount(self, name: str, tier: Tier) -> Path:
         """Return the directory that a container serving ``tier`` gets read-only.

@@ -4,12 +4,12 @@ import hashlib
 import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, final
 
 from stratlab.domain.errors import InvalidInputError
-from stratlab.domain.market import Tier, TierRange
+from stratlab.domain.market import Scale, Tier, TierRange
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,6 +21,8 @@ PRICE_UNITS = 1000
 UINT32_MAX = 2**32 - 1
 
 PRICE_FIELDS = ("open", "high", "low", "close")
+
+_PLAIN = Scale()
 
 
 @final
@@ -34,10 +36,12 @@ class Content:
         calendar: Exchange calendar name.
         timeframe: Bar length.
         prices: Columns symbol, session, open, high, low, close, volume; raw prices in account
-            currency, multiples of 0.001; ordered by symbol and session.
+            currency, multiples of 0.001, in stored units; ordered by symbol and session.
         splits: Columns symbol, session, ratio (0.5 is two for one); in force at that open.
-        dividends: Columns symbol, ex_session, pay_session, amount (cash for each share).
+        dividends: Columns symbol, ex_session, pay_session, amount (cash for each stored share).
         tiers: Traded range of each tier, bounds are sessions.
+        scales: Of the symbols whose numbers are not stored as they are.
+        empty_sessions: Sessions of the calendar on which no symbol has a bar, ascending.
     """
 
     calendar: str
@@ -46,6 +50,8 @@ class Content:
     splits: "pd.DataFrame"
     dividends: "pd.DataFrame"
     tiers: Mapping[Tier, TierRange]
+    scales: Mapping[str, Scale] = field(default_factory=dict)
+    empty_sessions: tuple[date, ...] = ()
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -59,7 +65,7 @@ class Content:
 
     def digest(self) -> str:
         """Return the sha256 of the content, hex; equal content gives an equal digest anywhere."""
-        head = {
+        head: dict[str, object] = {
             "calendar": self.calendar,
             "timeframe": self.timeframe,
             "tiers": {
@@ -67,6 +73,11 @@ class Content:
                 for tier, span in self.tiers.items()
             },
         }
+        # Absent where they say nothing, as in the digests of the first data sets.
+        if self.scales:
+            head["scales"] = {name: [s.price, s.volume] for name, s in self.scales.items()}
+        if self.empty_sessions:
+            head["empty_sessions"] = [day.isoformat() for day in self.empty_sessions]
         parts = [json.dumps(head, sort_keys=True).encode()]
         for table in (self.prices, self.splits, self.dividends):
             parts.extend(_column_bytes(table, name) for name in table.columns)
@@ -83,11 +94,16 @@ def canonical(
     splits: "pd.DataFrame",
     dividends: "pd.DataFrame",
     tiers: Mapping[Tier, TierRange],
+    scales: Mapping[str, Scale] | None = None,
+    empty_sessions: Iterable[date] = (),
 ) -> Content:
     """Validate tables in any row order and return their canonical form.
 
-    Prices are rounded to zipline's 0.001. A dividend's pay date that is no session moves to the
-    next one, because zipline never pays on any other day. Tier bounds snap inwards to sessions.
+    Tables are in units of the source; prices, dividends and volumes of the symbols in ``scales``
+    are brought to stored units. Prices are rounded to zipline's 0.001, volumes down to whole
+    stored shares (a bar that traded keeps at least one). A dividend's pay date that is no session
+    moves to the next one, because zipline never pays on any other day. Tier bounds snap inwards
+    to sessions.
 
     Raises:
         InvalidInputError: A value is missing, inconsistent or does not fit zipline's numbers;
@@ -96,6 +112,8 @@ def canonical(
     prices = _ordered(prices, ["symbol", "session"], [*PRICE_FIELDS, "volume"])
     splits = _ordered(splits, ["symbol", "session"], ["ratio"])
     dividends = _ordered(dividends, ["symbol", "ex_session"], ["pay_session", "amount"])
+    used = {name: scale for name, scale in sorted((scales or {}).items()) if scale != _PLAIN}
+    _apply_scales(prices, dividends, used)
     for name in PRICE_FIELDS:
         prices[name] = (prices[name].astype("float64") * PRICE_UNITS).round() / PRICE_UNITS
     _check_prices(prices)
@@ -124,7 +142,23 @@ def canonical(
         splits=splits,
         dividends=dividends,
         tiers={tier: _snap(tier, tiers[tier], days) for tier in _in_time_order(tiers)},
+        scales=used,
+        empty_sessions=tuple(sorted(set(empty_sessions) - set(days))),
     )
+
+
+def _apply_scales(
+    prices: "pd.DataFrame", dividends: "pd.DataFrame", scales: Mapping[str, Scale]
+) -> None:
+    for symbol, scale in scales.items():
+        rows = prices["symbol"] == symbol
+        if scale.price != 1:
+            prices.loc[rows, list(PRICE_FIELDS)] *= scale.price
+            dividends.loc[dividends["symbol"] == symbol, "amount"] *= scale.price
+        if scale.volume != 1:
+            volume = prices.loc[rows, "volume"]
+            stored = (volume * scale.volume).round(6) // 1
+            prices.loc[rows, "volume"] = stored.mask((volume > 0) & (stored < 1), 1)
 
 
 def _ordered(table: "pd.DataFrame", key: list[str], values: list[str]) -> "pd.DataFrame":

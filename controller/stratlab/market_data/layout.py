@@ -7,5 +7,7 @@ MANIFEST = "manifest.json"
 PRICES = "prices.parquet"
 SPLITS = "splits.parquet"
 DIVIDENDS = "dividends.parquet"
+# Only where the calendar has sessions on which no symbol has a bar.
+EMPTY_SESSIONS = "empty_sessions.parquet"
 # One mount for each tier.
 TIERS = "tiers"

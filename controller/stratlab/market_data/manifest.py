@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, final
 
 from stratlab.domain.errors import DataSetCorruptError
-from stratlab.domain.market import DataSet, Tier, TierRange
+from stratlab.domain.market import DataSet, Scale, Tier, TierRange
 from stratlab.market_data.layout import MANIFEST
 
 FORMAT = 1
@@ -70,6 +70,7 @@ def read_manifest(directory: Path) -> Manifest:
                 },
                 provenance=body["provenance"],
                 caveats=tuple(body["caveats"]),
+                scales={name: Scale(*pair) for name, pair in body.get("scales", {}).items()},
             ),
             dict(document["files"]),
         )
@@ -115,6 +116,10 @@ def _serialise(manifest: Manifest) -> bytes:
         },
         "files": dict(manifest.files),
     }
+    if data_set.scales:
+        document["data_set"]["scales"] = {
+            name: [scale.price, scale.volume] for name, scale in data_set.scales.items()
+        }
     # The manifest's own checksum makes every one of its bytes count too.
     body = json.dumps(document, sort_keys=True)
     document["checksum"] = hashlib.sha256(body.encode()).hexdigest()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from stratlab.domain.market import Dividend, PricePanel, Split
 from stratlab.market_data.content import PRICE_FIELDS, PRICE_UNITS
-from stratlab.market_data.layout import DIVIDENDS, PRICES, SPLITS
+from stratlab.market_data.layout import DIVIDENDS, EMPTY_SESSIONS, PRICES, SPLITS
 
 
 @lru_cache(maxsize=32)
@@ -32,7 +32,11 @@ def load_panel(directory: Path, digest: str, symbols: tuple[str, ...], last: dat
     del digest
     end = pd.Timestamp(last)
     prices = pd.read_parquet(directory / PRICES, filters=[("session", "<=", end)])
-    sessions = pd.DatetimeIndex(prices["session"].unique()).sort_values()
+    sessions = pd.DatetimeIndex(prices["session"].unique())
+    if (directory / EMPTY_SESSIONS).exists():
+        table = pd.read_parquet(directory / EMPTY_SESSIONS, filters=[("session", "<=", end)])
+        sessions = sessions.union(pd.DatetimeIndex(table["session"]))
+    sessions = sessions.sort_values()
     row = sessions.get_indexer(pd.DatetimeIndex(prices["session"]))
     column = pd.Index(symbols).get_indexer(pd.Index(prices["symbol"]))
     wanted = column >= 0

@@ -64,7 +64,7 @@ def fills_to_parquet(fills: Sequence[Fill]) -> bytes:
                 "number": pa.array([fill.number for fill in fills], pa.int64()),
                 "bar": pa.array([fill.bar for fill in fills], pa.int64()),
                 "symbol": pa.array([fill.symbol for fill in fills], pa.string()),
-                "amount": pa.array([fill.amount for fill in fills], pa.int64()),
+                "amount": pa.array([float(fill.amount) for fill in fills], pa.float64()),
                 "price": pa.array([fill.price for fill in fills], pa.float64()),
                 "commission": pa.array([fill.commission for fill in fills], pa.float64()),
             }

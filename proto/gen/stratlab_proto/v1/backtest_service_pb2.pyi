@@ -266,6 +266,7 @@ class Dataset(_message.Message):
     HOLDOUT_FIELD_NUMBER: _builtins.int
     PROVENANCE_FIELD_NUMBER: _builtins.int
     CAVEATS_FIELD_NUMBER: _builtins.int
+    SCALES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """datasets/{dataset}."""
     digest: _builtins.str
@@ -300,6 +301,10 @@ class Dataset(_message.Message):
     def caveats(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What a reader of any result must know."""
 
+    @_builtins.property
+    def scales(self) -> _containers.RepeatedCompositeFieldContainer[Global___SymbolScale]:
+        """Symbols whose numbers are not stored as they are."""
+
     def __init__(
         self,
         *,
@@ -314,11 +319,42 @@ class Dataset(_message.Message):
         holdout: Global___DateRange | None = ...,
         provenance: _builtins.str = ...,
         caveats: _abc.Iterable[_builtins.str] | None = ...,
+        scales: _abc.Iterable[Global___SymbolScale] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["holdout", b"holdout", "train", b"train", "validation", b"validation", "warm_up_start", b"warm_up_start"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["calendar", b"calendar", "caveats", b"caveats", "digest", b"digest", "holdout", b"holdout", "name", b"name", "provenance", b"provenance", "symbols", b"symbols", "timeframe", b"timeframe", "train", b"train", "validation", b"validation", "warm_up_start", b"warm_up_start"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calendar", b"calendar", "caveats", b"caveats", "digest", b"digest", "holdout", b"holdout", "name", b"name", "provenance", b"provenance", "scales", b"scales", "symbols", b"symbols", "timeframe", b"timeframe", "train", b"train", "validation", b"validation", "warm_up_start", b"warm_up_start"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Dataset: _TypeAlias = Dataset  # noqa: Y015
+
+@_typing.final
+class SymbolScale(_message.Message):
+    """How a symbol's numbers are stored. A strategy sees stored numbers; results have the source's."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SYMBOL_FIELD_NUMBER: _builtins.int
+    PRICE_FIELD_NUMBER: _builtins.int
+    VOLUME_FIELD_NUMBER: _builtins.int
+    symbol: _builtins.str
+    """Which symbol."""
+    price: _builtins.float
+    """Stored price over source price: units of the source in one share that trades."""
+    volume: _builtins.float
+    """Stored volume over source volume."""
+    def __init__(
+        self,
+        *,
+        symbol: _builtins.str = ...,
+        price: _builtins.float = ...,
+        volume: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["price", b"price", "symbol", b"symbol", "volume", b"volume"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SymbolScale: _TypeAlias = SymbolScale  # noqa: Y015

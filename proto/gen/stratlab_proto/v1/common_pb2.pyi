@@ -604,6 +604,7 @@ class Fill(_message.Message):
     AMOUNT_FIELD_NUMBER: _builtins.int
     PRICE_FIELD_NUMBER: _builtins.int
     COMMISSION_FIELD_NUMBER: _builtins.int
+    QUANTITY_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     """Number of the order."""
     bar_epoch_seconds: _builtins.int
@@ -611,11 +612,13 @@ class Fill(_message.Message):
     symbol: _builtins.str
     """What was traded."""
     amount: _builtins.int
-    """Signed whole shares."""
+    """Signed shares, rounded to whole ones."""
     price: _builtins.float
     """Account currency per share, slippage included."""
     commission: _builtins.float
     """Account currency."""
+    quantity: _builtins.float
+    """Signed shares, exact: what trades above zipline's largest price is traded in parts of a unit."""
     def __init__(
         self,
         *,
@@ -625,10 +628,11 @@ class Fill(_message.Message):
         amount: _builtins.int = ...,
         price: _builtins.float = ...,
         commission: _builtins.float = ...,
+        quantity: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "bar_epoch_seconds", b"bar_epoch_seconds", "commission", b"commission", "number", b"number", "price", b"price", "symbol", b"symbol"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "bar_epoch_seconds", b"bar_epoch_seconds", "commission", b"commission", "number", b"number", "price", b"price", "quantity", b"quantity", "symbol", b"symbol"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
