@@ -255,7 +255,7 @@ def _pids(limits: Limits) -> Finding:
 
 def _rlimits(limits: Limits) -> Finding:
     wanted = {
-        "nproc": (resource.RLIMIT_NPROC, int(limits["pids"])),
+        "nproc": (resource.RLIMIT_NPROC, int(limits["nproc"])),
         "nofile": (resource.RLIMIT_NOFILE, int(limits["nofile"])),
         "fsize": (resource.RLIMIT_FSIZE, int(limits["tmp_mib"]) * _MIB),
         "core": (resource.RLIMIT_CORE, 0),

@@ -92,8 +92,13 @@ def test_member_config_ulimits_soft_and_hard_are_equal() -> None:
         "memlock": (65_536, 65_536),
         "msgqueue": (0, 0),
         "nofile": (1024, 1024),
-        "nproc": (40, 40),
+        "nproc": (320, 320),
     }
+
+
+def test_process_limit_is_exact_where_the_cgroup_may_not_hold() -> None:
+    limits = config(runtime="runsc")["HostConfig"]["Ulimits"]
+    assert {"Name": "nproc", "Soft": 40, "Hard": 40} in limits
 
 
 def test_member_config_tmp_is_bounded_and_nothing_else_is_writable() -> None:

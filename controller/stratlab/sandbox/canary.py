@@ -11,7 +11,7 @@ from typing import Any, Final, final
 from stratlab.domain.errors import EngineError, SandboxNotReadyError
 from stratlab.domain.trial import Limits
 from stratlab.sandbox.containers import Site, Workplace, launch, leased, socket_directory
-from stratlab.sandbox.policy import ENVIRONMENT, NOFILE, TMP_INODES, HostTraits
+from stratlab.sandbox.policy import ENVIRONMENT, NOFILE, TMP_INODES, HostTraits, process_limit
 from stratlab.sandbox.sockets import allow_only, socket_path
 from stratlab.sandbox.text import clean_text
 from stratlab.sandbox.threads import to_the_end
@@ -113,7 +113,7 @@ async def prove(
     began = clock.monotonic()
     draft = Site(image_id, runtime, host, LIMITS)
     async with leased(workplace, draft, _CAMPAIGN, 2 * _PROBE_SECONDS) as lease:
-        site = Site(image_id, runtime, host, LIMITS, command=_command(lease.uid))
+        site = Site(image_id, runtime, host, LIMITS, command=_command(lease.uid, runtime))
         directory = socket_directory(workplace, lease)
         listener = _Listener(directory, lease.uid)
         try:
@@ -168,12 +168,13 @@ def parse_findings(answer: bytes) -> dict[str, LimitFinding]:
     return {row.limit: row for row in rows}
 
 
-def _command(uid: int) -> tuple[str, ...]:
+def _command(uid: int, runtime: str) -> tuple[str, ...]:
     expected: dict[str, Any] = {
         "uid": uid,
         "memory_mib": LIMITS.memory_mib,
         "cpus": LIMITS.cpus,
         "pids": LIMITS.pids,
+        "nproc": process_limit(runtime, LIMITS.pids),
         "tmp_mib": LIMITS.tmp_mib,
         "tmp_inodes": TMP_INODES,
         "nofile": NOFILE,

@@ -48,6 +48,7 @@ ENVIRONMENT: Final[Mapping[str, str]] = MappingProxyType(
 """All that a member's environment holds beside what the image sets: it is readable inside."""
 
 _MIB: Final = 1 << 20
+_NPROC_ROOM: Final = 8
 _IMAGE_ID = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -105,10 +106,9 @@ def member_config(
     """
     _check_member(request, host)
     limits = request.limits
-    # gVisor does not see the host's cgroups everywhere, so both bounds hold everywhere.
     ulimits = {
         "nofile": NOFILE,
-        "nproc": limits.pids,
+        "nproc": process_limit(request.runtime, limits.pids),
         "fsize": limits.tmp_mib * _MIB,
         "core": 0,
         "msgqueue": 0,
@@ -147,6 +147,16 @@ def member_config(
         # v2 has no such knob; there Memory == MemorySwap already means no swap.
         config["HostConfig"]["MemorySwappiness"] = 0
     return config
+
+
+def process_limit(runtime: str, pids: int) -> int:
+    """Return RLIMIT_NPROC of a member that may have ``pids`` processes and threads.
+
+    Under gVisor it is what holds, for there the pids cgroup may not. Under runc the cgroup
+    holds; the limit counts all processes of a user id on the host, and another installation
+    may lease the same id, so it leaves room and is only a second wall.
+    """
+    return pids if runtime == "runsc" else _NPROC_ROOM * pids
 
 
 def job_config(
