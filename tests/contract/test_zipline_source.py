@@ -56,6 +56,35 @@ def test_compile_equal_contracts_give_equal_bytes() -> None:
     assert compile_to_zipline(load_contract(fields)) == first
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, {"fast_length": 20, "slow_length": 60, "stop_mult": 3.0}),
+        ({"fast_length": 9.0}, {"fast_length": 9, "slow_length": 60, "stop_mult": 3.0}),
+        ({"stop_mult": 2}, {"fast_length": 20, "slow_length": 60, "stop_mult": 2.0}),
+        ({"fast_length": 9.5}, "fast_length = 9.5 fits no parameter"),
+        ({"foo": 1}, "foo = 1 fits no parameter"),
+    ],
+)
+def test_compiled_strategy_takes_exactly_its_parameters(given: dict, expected: object) -> None:
+    source = compile_to_zipline(load_templates()["ema_cross_atr"])
+    wanted = ("DEFAULTS", "parameters")
+    body = [
+        node
+        for node in ast.parse(source).body
+        if getattr(node, "name", "") in wanted
+        or (isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in wanted)
+    ]
+    namespace: dict = {}
+    exec(compile(ast.Module(body, []), "<strategy>", "exec"), namespace)  # noqa: S102 - our own
+    if isinstance(expected, str):
+        with pytest.raises(ValueError, match=expected):
+            namespace["parameters"](given)
+    else:
+        assert namespace["parameters"](given) == expected
+        assert list(map(type, namespace["parameters"](given).values())) == [int, int, float]
+
+
 def test_compile_free_text_never_reaches_code() -> None:
     fields = sample_fields()
     plain = compile_to_zipline(load_contract(fields))
@@ -115,7 +144,7 @@ def test_compile_depends_on_no_hash_seed_or_file_order() -> None:
     # Sets are sorted before they are written: the digest is the same in every process.
     source = compile_to_zipline(random_contract(7))
     digest = hashlib.sha256(source.encode()).hexdigest()
-    assert digest == "7b918b740ea1daa0321d0f990dd074a6a5e75f1e2fe628c43e5c3fa60804e11d"
+    assert digest == "920a393c0c0bd71482bd862e6524a97ee7eeb466e5dbd03c3e7fcab1060a1b86"
 
 
 def test_compile_takes_less_than_five_milliseconds() -> None:

@@ -5,6 +5,7 @@ from tests.generation.asking import request
 
 from stratlab.contract.space import Grid
 from stratlab.domain.errors import InvalidParametersError, InvalidSpecError
+from stratlab.domain.market import CostModel, CostModelKind
 from stratlab.generation import load_templates, templates_for
 
 NAMES = (
@@ -40,6 +41,20 @@ def test_templates_for_keeps_the_campaigns_choice_and_order() -> None:
 def test_templates_for_unknown_template_refused() -> None:
     with pytest.raises(InvalidSpecError, match="unknown template 'foo'; known: ema_cross_atr"):
         templates_for(request(templates=("foo",)).campaign.spec)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("cost_model", CostModel(kind=CostModelKind.ZIPLINE), "need the cost model next_open"),
+        ("timeframes", ("1d", "1h"), "trade 1d bars only, not 1d, 1h"),
+    ],
+)
+def test_templates_for_what_contracts_cannot_do_refused(
+    field: str, value: object, message: str
+) -> None:
+    with pytest.raises(InvalidSpecError, match=message):
+        templates_for(request(**{field: value}).campaign.spec)
 
 
 def test_templates_for_bounds_move_default_to_nearest_point() -> None:

@@ -84,10 +84,17 @@ def history_length(context, data, asset, series, p):
     return min(len(sessions), 3 * warm_up(series, p) + SETTLING)
 
 
+def parameters(given):
+    """Return the given values of parameters and the defaults of the others."""
+    for name, value in given.items():
+        if name not in DEFAULTS or type(DEFAULTS[name])(value) != value:
+            raise ValueError(f"{name} = {value!r} fits no parameter of this strategy")
+    return {**DEFAULTS, **{name: type(DEFAULTS[name])(given[name]) for name in given}}
+
+
 def initialize(context):
     """Start one trader a symbol; each gets an equal share of the account."""
-    given = {**DEFAULTS, **context.params}
-    p = {name: type(default)(given[name]) for name, default in DEFAULTS.items()}
+    p = parameters(context.params)
     share = 1.0 / len(context.symbols)
     context.traders = [Trader(symbol(name), p, share) for name in context.symbols]
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from stratlab.contract.document import load_contract
 from stratlab.contract.space import with_bounds
+from stratlab.contract.zipline_source import BASE_TIMEFRAME
 from stratlab.domain.errors import InvalidParametersError, InvalidSpecError
+from stratlab.domain.market import CostModelKind
 
 if TYPE_CHECKING:
     from stratlab.contract.model import StrategyContract
@@ -35,10 +37,21 @@ def templates_for(spec: "CampaignSpec") -> tuple["StrategyContract", ...]:
     """Return the templates that a campaign starts from, with its bounds of parameters.
 
     Raises:
-        InvalidSpecError: A template is unknown.
+        InvalidSpecError: A template is unknown, or the campaign's costs or bars are not those of
+            contracts.
         InvalidParametersError: No template has a parameter that the campaign bounds, or a bound
             is not allowed.
     """
+    if spec.cost_model.kind is not CostModelKind.NEXT_OPEN:
+        raise InvalidSpecError(
+            "templates need the cost model next_open: only it fills stops and takes inside a bar",
+            hint="Choose the cost model next_open.",
+        )
+    if set(spec.timeframes) != {BASE_TIMEFRAME}:
+        raise InvalidSpecError(
+            f"templates trade {BASE_TIMEFRAME} bars only, not {', '.join(spec.timeframes)}",
+            hint=f"Choose the timeframe {BASE_TIMEFRAME}.",
+        )
     known = load_templates()
     unknown = [name for name in spec.templates if name not in known]
     if unknown:
