@@ -39,7 +39,7 @@ async def test_error_class_arrives_as_status_with_error_info(
     lab.manager.raises = kind("It broke.", hint="Mend it.", field="capital", count=3)
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await api.campaigns.CreateCampaign(pb.CreateCampaignRequest())
-    status = await rpc_status.aio.from_call(_finished(caught.value))
+    status = await rpc_status.aio.from_call(FinishedCall(caught.value))
     expected = next(STATUS_CODES[base] for base in kind.__mro__ if base in STATUS_CODES)
     assert caught.value.code().value[0] == status.code == expected
     assert caught.value.details() == "It broke."
@@ -92,7 +92,7 @@ async def test_malformed_request_bytes_fail_alone(api: SimpleNamespace) -> None:
     assert list(answer.campaigns) == []
 
 
-class _finished:  # noqa: N801 (stands for a call)
+class FinishedCall:
     # grpc_status reads coroutines of a call; a caught error has the values already.
     def __init__(self, error: grpc.aio.AioRpcError) -> None:
         self._error = error

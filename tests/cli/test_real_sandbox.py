@@ -1,0 +1,144 @@
+"""The whole way: data, backtests and a campaign through real containers, by the command line."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from stratlab.cli.exit_codes import ExitCode
+
+pytestmark = pytest.mark.docker
+
+RUN = "from stratlab.cli.main import run; run()"
+SCHEMA = json.loads(
+    (Path(__file__).parents[2] / "docs" / "schemas" / "backtest.schema.json").read_text()
+)
+BUY = """
+from zipline.api import order, symbol
+
+def initialize(context):
+    context.asset = symbol(context.symbols[0])
+    context.is_bought = False
+
+def handle_data(context, data):
+    if not context.is_bought:
+        order(context.asset, int(context.params["shares"]))
+        context.is_bought = True
+"""
+CRASH = """
+def initialize(context):
+    context.count = 0
+
+def handle_data(context, data):
+    context.count += 1
+    if context.count == 3:
+        raise KeyError("planned")
+"""
+
+
+def start(home: Path, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", RUN, *arguments],
+        env={**os.environ, "STRATLAB_HOME": str(home)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(home: Path, *arguments: str) -> tuple[int, str, str]:
+    with start(home, *arguments) as program:
+        out, err = program.communicate(timeout=240)
+    assert "Traceback" not in err
+    return program.returncode, out, err
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("home")
+    code, _, err = finish(home, "data", "build", "us-daily")
+    assert code == ExitCode.OK, err
+    return home
+
+
+def test_built_data_verifies_and_one_changed_byte_does_not(home: Path) -> None:
+    assert finish(home, "data", "verify", "us-daily")[0] == ExitCode.OK
+    prices = home / "data" / "us-daily" / "prices.parquet"
+    original, mode = prices.read_bytes(), prices.stat().st_mode
+    prices.chmod(0o600)
+    prices.write_bytes(original[:-1] + bytes([original[-1] ^ 1]))
+    try:
+        assert finish(home, "data", "verify", "us-daily")[0] == ExitCode.INTEGRITY
+    finally:
+        prices.write_bytes(original)
+        prices.chmod(mode)
+    assert finish(home, "data", "verify", "us-daily")[0] == ExitCode.OK
+
+
+def test_backtests_share_a_server_and_report_what_happened(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "buy.py").write_text(BUY)
+    (tmp_path / "crash.py").write_text(CRASH)
+    with start(home, "serve", "--json") as server:
+        try:
+            json.loads(server.stdout.readline())
+            flags = ("--json", "--symbols", "IBM", "--params", "shares=100")
+            code, out, _ = finish(home, "backtest", str(tmp_path / "buy.py"), *flags)
+            bought = json.loads(out)
+            assert code == ExitCode.OK, out
+            assert bought["outcome"] == "SUCCEEDED"
+            assert [fill["amount"] for fill in bought["fills"]] == [100]
+            assert bought["image_id"].startswith("sha256:")
+            assert bought["usage"]["max_rss_bytes"] > 10_000_000
+            code, again, _ = finish(home, "backtest", str(tmp_path / "buy.py"), *flags)
+            assert json.loads(again)["orders_digest"] == bought["orders_digest"] != ""
+            code, out, _ = finish(home, "backtest", str(tmp_path / "crash.py"), "--json")
+            crashed = json.loads(out)
+            assert code == ExitCode.STRATEGY
+            assert crashed["outcome"] == "STRATEGY_ERROR"
+            assert crashed["error"]["type"] == "KeyError"
+            assert crashed["error"]["text"] == 'raise KeyError("planned")'
+            assert (
+                CRASH.splitlines()[crashed["error"]["line"] - 1].strip() == crashed["error"]["text"]
+            )
+            for record in (bought, crashed):
+                jsonschema.Draft202012Validator(SCHEMA).validate(record)
+        finally:
+            server.terminate()
+        assert server.wait(timeout=60) == 0
+
+
+def test_campaign_without_a_server_is_interrupted_continued_and_reported(home: Path) -> None:
+    with start(home, "campaign", "run", "--iterations", "1", "--seed", "7") as program:
+        assert any("campaign_running" in line for line in program.stderr)
+        program.send_signal(signal.SIGTERM)
+        assert program.wait(timeout=60) == ExitCode.INTERRUPTED
+        assert "nothing is lost" in program.stderr.read()
+    _, out, _ = finish(home, "campaign", "list", "--json")
+    (interrupted,) = json.loads(out)
+    assert interrupted["state"] == "campaign_running"
+    # A controller inside the next command continues it beside its own.
+    code, out, _ = finish(home, "campaign", "run", "--iterations", "1", "--seed", "7", "--json")
+    own = json.loads(out)
+    assert code == ExitCode.OK
+    assert own["state"] == "completed"
+    assert own["verdict"]["kind"] == "iterate"
+    assert len(own["iterations"]) == 1
+    assert Path(own["report"]).is_file()
+    with start(home, "serve", "--json") as server:
+        try:
+            json.loads(server.stdout.readline())
+            code, out, _ = finish(home, "campaign", "watch", interrupted["name"])
+            assert code == ExitCode.OK
+            # The same seed gives the same result, interrupted or not.
+            assert f"Result hash: {own['result_hash']}" in out
+        finally:
+            server.terminate()
+        assert server.wait(timeout=60) == 0
+    code, out, _ = finish(home, "audit", "verify", "--json")
+    assert code == ExitCode.OK
+    assert len(json.loads(out)["campaigns"]) == 2
