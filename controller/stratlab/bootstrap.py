@@ -26,7 +26,13 @@ from stratlab.domain.strategy import GeneratorKind
 from stratlab.evaluation import HostEvaluator
 from stratlab.generation import TemplateGenerator, templates_for
 from stratlab.market_data import Catalogue, build_us_daily
-from stratlab.sandbox import DockerEngine, DockerJobs, DockerSandbox, installation_id
+from stratlab.sandbox import (
+    DockerEngine,
+    DockerJobs,
+    DockerSandbox,
+    HostPaths,
+    installation_id,
+)
 from stratlab.screening import SubprocessScreener
 from stratlab.search import FactorGraphGenerator
 from stratlab.settings import Settings
@@ -77,7 +83,7 @@ async def open_lab(settings: Settings) -> AsyncIterator[Lab]:
         market_data = Catalogue(home)
         screener, evaluator = SubprocessScreener(), HostEvaluator()
         async with DockerSandbox.open(
-            settings.sandbox, home, repository.leases(), market_data, clock
+            settings.sandbox, home, repository.leases(), market_data, clock, alone=True
         ) as sandbox:
             reports = Reports(repository, artifacts, market_data, export_best)
             workshop = Workshop(
@@ -135,7 +141,12 @@ def build_data_set(settings: Settings, name: str) -> DataSet:
     with contextlib.closing(DockerEngine(settings.sandbox.engine)) as engine:
         sandbox = settings.sandbox
         jobs = DockerJobs(
-            engine, SystemClock(), sandbox.image, installation_id(home), sandbox.cgroup_parent
+            engine,
+            SystemClock(),
+            sandbox.image,
+            installation_id(home),
+            sandbox.cgroup_parent,
+            paths=HostPaths.of(home, sandbox.host_home),
         )
         return recipe(home, jobs)
 

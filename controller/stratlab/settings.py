@@ -40,6 +40,8 @@ class SandboxSettings(_Section):
         startup_seconds: Deadline for a container to become ready.
         cgroup_parent: Passed to the engine when set.
         engine: Address of the Docker engine; empty for the client's default.
+        host_home: The home directory as the engine sees it; set it when the controller runs in
+            a container, empty otherwise.
     """
 
     image: str = "stratlab-sandbox:0.1.0"
@@ -48,6 +50,7 @@ class SandboxSettings(_Section):
     startup_seconds: float = Field(default=60.0, gt=0)
     cgroup_parent: str = ""
     engine: str = ""
+    host_home: str = ""
 
 
 @final

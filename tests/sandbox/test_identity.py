@@ -86,8 +86,12 @@ def test_socket_root_of_a_dead_process_is_abandoned_own_is_not(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     own = socket_root("0123456789abcdef")
     own.mkdir()
-    dead = tmp_path / "stratlab-01234567-4194305"
+    dead = tmp_path / "stratlab-01234567-4194305-17"
     dead.mkdir()
     (tmp_path / "stratlab-01234567-notes").mkdir()
     (tmp_path / "stratlab-89abcdef-4194305").mkdir()
-    assert abandoned_socket_roots("0123456789abcdef") == (dead,)
+    # The same process id, but started at another time: a controller before a restart.
+    earlier = tmp_path / f"{own.name}0"
+    earlier.mkdir()
+    assert set(abandoned_socket_roots("0123456789abcdef")) == {dead, earlier}
+    assert abandoned_socket_roots("0123456789abcdef", tmp_path / "elsewhere") == ()

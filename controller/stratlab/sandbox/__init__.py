@@ -2,6 +2,7 @@
 
 from stratlab.sandbox.diagnosis import Diagnosis, diagnose
 from stratlab.sandbox.engine import DockerEngine
+from stratlab.sandbox.host_paths import HostPaths
 from stratlab.sandbox.identity import installation_id
 from stratlab.sandbox.scheduler import DockerSandbox
 from stratlab.sandbox.trusted_job import DockerJobs
@@ -11,6 +12,7 @@ __all__ = [
     "DockerEngine",
     "DockerJobs",
     "DockerSandbox",
+    "HostPaths",
     "diagnose",
     "installation_id",
 ]

@@ -92,6 +92,7 @@ def _engine(info: EngineInfo, settings: SandboxSettings) -> Iterator[Diagnosis]:
         detail=info.storage_driver,
         remedy="" if good else "Use overlay2: each container would copy the whole image.",
     )
+    yield _user_ids(info)
     seccomp = any("seccomp" in option for option in info.security_options)
     yield Diagnosis(
         "seccomp support",
@@ -106,6 +107,14 @@ def _engine(info: EngineInfo, settings: SandboxSettings) -> Iterator[Diagnosis]:
         detail=f"{settings.runtime} of {', '.join(info.runtimes)}",
         remedy="" if usable else "Set sandbox.runtime to runc, or install runsc in the engine.",
     )
+
+
+def _user_ids(info: EngineInfo) -> Diagnosis:
+    try:
+        info.require_own_user_ids()
+    except SandboxNotReadyError as error:
+        return _failed("user ids", error)
+    return Diagnosis("user ids", ok=True, detail="a container's user ids are the host's")
 
 
 def _old_components(info: EngineInfo) -> Iterator[Diagnosis]:

@@ -3,7 +3,9 @@
 Every call blocks and belongs on a thread. Errors of the engine come out as stratlab's own.
 """
 
+import io
 import json
+import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -60,6 +62,29 @@ class EngineInfo:
     root_directory: str
     cpus: int
     memory_bytes: int
+
+    def require_own_user_ids(self) -> None:
+        """Check that a user id in a container is the same id on the host.
+
+        Sockets and files are closed to all but one user id, and ids are dealt from a range that
+        a remapping engine does not have.
+
+        Raises:
+            SandboxNotReadyError: The engine is rootless, or remaps user namespaces.
+        """
+        names = {option.partition(",")[0] for option in self.security_options}
+        if "name=rootless" in names:
+            raise SandboxNotReadyError(
+                "the Docker engine is rootless: user ids in containers are not those of the host",
+                hint="Use an engine that runs as root (sandbox.engine), see docs/deployment.md.",
+            )
+        if "name=userns" in names:
+            raise SandboxNotReadyError(
+                "the Docker engine remaps user namespaces: user ids in containers are not those "
+                "of the host",
+                hint="Run the engine without userns-remap, or use a second engine without it "
+                "(sandbox.engine), see docs/deployment.md.",
+            )
 
 
 @final
@@ -212,6 +237,22 @@ class DockerEngine:
                 error=str(state.get("Error") or ""),
             )
         return found  # noqa: RET504 - the block above may end early, without an exception
+
+    def read_file(self, name: str, path: str) -> bytes | None:
+        """Return a small file as a container sees it, running or not; None when it is not there.
+
+        Raises:
+            EngineUnavailableError: No engine answers.
+            EngineError: The engine refused.
+        """
+        content: bytes | None = None
+        with self._translated("read a file of", name, gone_is_fine=True):
+            chunks, _ = self._connect().get_archive(name, path)
+            with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
+                member = archive.next()
+                file = archive.extractfile(member) if member is not None else None
+                content = file.read() if file is not None else None
+        return content
 
     def labelled(self, label: str, value: str) -> tuple[ContainerSummary, ...]:
         """Return every container, running or not, that carries ``label=value``.

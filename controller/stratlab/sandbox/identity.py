@@ -60,23 +60,36 @@ def may_be_alive(controller: str) -> bool:
     return pid.isascii() and pid.isdecimal() and _start_time(int(pid)) == start
 
 
-def socket_root(installation: str) -> Path:
-    """Return the directory below which this controller keeps its sockets."""
-    return _socket_parent() / f"{_SOCKET_ROOT_PREFIX}{installation[:8]}-{os.getpid()}"
+def socket_root(installation: str, parent: Path | None = None) -> Path:
+    """Return the directory below which this controller keeps its sockets.
+
+    Args:
+        installation: Id of the home directory.
+        parent: Where it lies; None for the directory of temporary files.
+    """
+    pid = os.getpid()
+    name = f"{_SOCKET_ROOT_PREFIX}{installation[:8]}-{pid}-{_start_time(pid) or 0}"
+    return (parent or _temporary()) / name
 
 
-def abandoned_socket_roots(installation: str) -> tuple[Path, ...]:
-    """Return the socket directories that dead controllers of this installation left."""
+def abandoned_socket_roots(installation: str, parent: Path | None = None) -> tuple[Path, ...]:
+    """Return the socket directories that dead controllers of this installation left.
+
+    Args:
+        installation: Id of the home directory.
+        parent: Where they lie; None for the directory of temporary files.
+    """
     prefix = f"{_SOCKET_ROOT_PREFIX}{installation[:8]}-"
     abandoned = []
-    for path in sorted(_socket_parent().glob(f"{prefix}*")):
-        pid = path.name.removeprefix(prefix)
-        if pid.isascii() and pid.isdecimal() and not Path("/proc", pid).exists():
+    for path in sorted((parent or _temporary()).glob(f"{prefix}*")):
+        # The start time too: in a container each controller has the same process id.
+        pid, _, start = path.name.removeprefix(prefix).partition("-")
+        if pid.isascii() and pid.isdecimal() and _start_time(int(pid)) != start:
             abandoned.append(path)
     return tuple(abandoned)
 
 
-def _socket_parent() -> Path:
+def _temporary() -> Path:
     return Path(tempfile.gettempdir()).resolve()
 
 

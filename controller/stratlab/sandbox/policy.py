@@ -9,6 +9,7 @@ from typing import Any, Final, final
 
 from stratlab.domain.errors import UnsafeConfigurationError
 from stratlab.domain.trial import Limits
+from stratlab.sandbox.host_paths import SAME_PATHS, HostPaths
 from stratlab.sandbox.labels import ContainerLabels
 from stratlab.sandbox.seccomp import SeccompProfile
 
@@ -62,12 +63,14 @@ class HostTraits:
         cgroup_driver: ``cgroupfs`` or ``systemd``.
         cgroup_parent: Group below which containers are put, "" for the engine's default.
         cpus: Cores.
+        paths: How it sees our directories.
     """
 
     cgroup_version: int = 1
     cgroup_driver: str = "cgroupfs"
     cgroup_parent: str = ""
     cpus: int = 1
+    paths: HostPaths = SAME_PATHS
 
 
 @final
@@ -114,9 +117,9 @@ def member_config(
         "msgqueue": 0,
         "memlock": 64 * 1024,
     }
-    mounts = [_mount(request.socket_directory, SOCKET_TARGET, read_only=True)]
+    mounts = [_mount(host, request.socket_directory, SOCKET_TARGET, read_only=True)]
     if request.data_directory is not None:
-        mounts.append(_mount(request.data_directory, DATA_TARGET, read_only=True))
+        mounts.append(_mount(host, request.data_directory, DATA_TARGET, read_only=True))
     config = _common_config(request.image_id, request.labels, host)
     config["User"] = f"{request.uid}:{request.uid}"
     if request.command:
@@ -202,8 +205,11 @@ def job_config(
         "PidsLimit": 256,
         "Tmpfs": {"/tmp": "rw,noexec,nosuid,nodev,size=256m,mode=1777"},  # noqa: S108 - inside
         "Mounts": [
-            *(_mount(path, target, read_only=True) for target, path in sorted(read.items())),
-            *(_mount(path, target, read_only=False) for target, path in sorted(write.items())),
+            *(_mount(host, path, target, read_only=True) for target, path in sorted(read.items())),
+            *(
+                _mount(host, path, target, read_only=False)
+                for target, path in sorted(write.items())
+            ),
         ],
         "LogConfig": {"Type": "json-file", "Config": {"max-size": "1m", "max-file": "1"}},
     }
@@ -246,7 +252,7 @@ def _common_config(image_id: str, labels: ContainerLabels, host: HostTraits) -> 
     return config
 
 
-def _mount(source: Path, target: str, *, read_only: bool) -> dict[str, Any]:
+def _mount(host: HostTraits, source: Path, target: str, *, read_only: bool) -> dict[str, Any]:
     _require(
         source.is_absolute() and ".." not in source.parts and source != Path("/"),
         f"the mount source {str(source)!r} is not an absolute path below /",
@@ -254,7 +260,7 @@ def _mount(source: Path, target: str, *, read_only: bool) -> dict[str, Any]:
     # Not recursive: what somebody mounts below the directory must not appear inside.
     return {
         "Type": "bind",
-        "Source": str(source),
+        "Source": str(host.paths.of_host(source)),
         "Target": target,
         "ReadOnly": read_only,
         "BindOptions": {"Propagation": "rprivate", "NonRecursive": True},

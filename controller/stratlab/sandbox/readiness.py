@@ -1,7 +1,9 @@
 """Whether containers may be used: proven once per runtime and start, and not before."""
 
 import asyncio
+import secrets
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, final
 
 import structlog
@@ -9,11 +11,15 @@ import structlog
 from stratlab.domain.errors import SandboxNotReadyError, StratlabError
 from stratlab.sandbox.canary import CanaryReport, prove
 from stratlab.sandbox.containers import Workplace
+from stratlab.sandbox.host_paths import HostPaths
+from stratlab.sandbox.labels import ContainerKind, ContainerLabels
+from stratlab.sandbox.mount_check import check_mounts
 from stratlab.sandbox.policy import HostTraits
 
 _log = structlog.get_logger(__name__)
 
 _COOL_DOWN_SECONDS: Final = 10.0
+_CHECK_SECONDS: Final = 120.0
 
 
 @final
@@ -39,17 +45,18 @@ class Readiness:
         workplace: Engine, leases and the rest.
         image: Tag of the sandbox image.
         cgroup_parent: From the settings.
+        paths: How the engine sees our directories.
+        data: Directory of all data sets.
     """
 
     def __init__(
-        self,
-        workplace: Workplace,
-        image: str,
-        cgroup_parent: str,
+        self, workplace: Workplace, image: str, cgroup_parent: str, paths: HostPaths, data: Path
     ) -> None:
         self._workplace = workplace
         self._image = image
         self._cgroup_parent = cgroup_parent
+        self._paths = paths
+        self._data = data
         self._proofs: dict[str, asyncio.Task[Proof]] = {}
         self._failed_at: dict[str, float] = {}
         self._events: dict[str, asyncio.Event] = {}
@@ -120,14 +127,34 @@ class Readiness:
     async def _proof(self, runtime: str) -> Proof:
         threads, engine = self._workplace.threads, self._workplace.engine
         info = await threads.call(engine.info)
+        info.require_own_user_ids()
         if runtime not in info.runtimes:
             raise SandboxNotReadyError(
                 f"the Docker engine has no runtime {runtime!r}",
                 hint=f"Set sandbox.runtime to one of {', '.join(info.runtimes)}, or install it.",
                 runtime=runtime,
             )
-        host = HostTraits(info.cgroup_version, info.cgroup_driver, self._cgroup_parent, info.cpus)
+        host = HostTraits(
+            info.cgroup_version, info.cgroup_driver, self._cgroup_parent, info.cpus, self._paths
+        )
         image_id = await threads.call(engine.resolve_image, self._image)
+        await threads.call(check_mounts, engine, image_id, host, self._labels(), self._mounted())
         report = await prove(self._workplace, image_id, runtime, host)
         report.require_all()
         return Proof(image_id, host, report)
+
+    def _labels(self) -> ContainerLabels:
+        shop = self._workplace
+        return ContainerLabels(
+            installation=shop.installation,
+            controller=shop.controller,
+            member=f"stratlab-{shop.installation[:8]}-check-{secrets.token_hex(6)}",
+            campaign="mount-check",
+            deadline=int(shop.clock.now().timestamp() + _CHECK_SECONDS),
+            kind=ContainerKind.JOB,
+        )
+
+    def _mounted(self) -> list[Path]:
+        # Before the first data set is built there is nothing but sockets to mount.
+        data = self._data.resolve()
+        return [self._workplace.socket_root, *([data] if data.is_dir() else [])]

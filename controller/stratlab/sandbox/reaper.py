@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final, final
 
 import structlog
@@ -38,15 +39,27 @@ class Reaper:
         leases: Which of them may be.
         clock: For deadlines.
         installation: Containers of others are never touched.
+        sockets: Directory of the directories of sockets; None for the usual one.
+        only_controller: Identity of the one controller that can be alive, when that is known
+            for certain; in a container a controller does not see whether others are.
     """
 
     def __init__(
-        self, engine: DockerEngine, leases: Leases, clock: Clock, installation: str
+        self,
+        engine: DockerEngine,
+        leases: Leases,
+        clock: Clock,
+        installation: str,
+        *,
+        sockets: Path | None = None,
+        only_controller: str = "",
     ) -> None:
         self._engine = engine
         self._leases = leases
         self._clock = clock
         self._installation = installation
+        self._sockets = sockets
+        self._only_controller = only_controller
 
     def sweep(self) -> SweepReport:
         """Remove every container of ours that is orphaned or late, and what belongs to it.
@@ -74,7 +87,9 @@ class Reaper:
         ]
         for member_id in released:
             self._leases.release(member_id)
-        directories = [str(path) for path in abandoned_socket_roots(self._installation)]
+        directories = [
+            str(path) for path in abandoned_socket_roots(self._installation, self._sockets)
+        ]
         for directory in directories:
             shutil.rmtree(directory, ignore_errors=True)
         report = SweepReport(tuple(removed), tuple(released), tuple(directories))
@@ -95,12 +110,18 @@ class Reaper:
         labels = ContainerLabels.from_mapping(container.labels)
         if labels.deadline <= self._clock.now().timestamp():
             return True
-        if not may_be_alive(labels.controller):
-            return True
-        return labels.kind is ContainerKind.MEMBER and container.name not in leases
+        if labels.kind is ContainerKind.JOB:
+            # Run by commands too, which need not be the controller.
+            return not may_be_alive(labels.controller)
+        return not self._may_live(labels.controller) or container.name not in leases
 
     def _is_void(self, lease: Lease) -> bool:
-        return lease.deadline <= self._clock.now() or not may_be_alive(lease.owner)
+        return lease.deadline <= self._clock.now() or not self._may_live(lease.owner)
+
+    def _may_live(self, controller: str) -> bool:
+        if self._only_controller:
+            return controller == self._only_controller
+        return may_be_alive(controller)
 
     def _remove(self, name: str) -> bool:
         try:

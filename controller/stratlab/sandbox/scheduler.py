@@ -33,6 +33,7 @@ from stratlab.domain.trial import (
 )
 from stratlab.sandbox.containers import Site, Workplace
 from stratlab.sandbox.engine import DockerEngine
+from stratlab.sandbox.host_paths import HostPaths
 from stratlab.sandbox.identity import controller_id, installation_id, socket_root
 from stratlab.sandbox.member import Member
 from stratlab.sandbox.readiness import Proof, Readiness
@@ -45,6 +46,8 @@ from stratlab.settings import SandboxSettings
 
 _log = structlog.get_logger(__name__)
 
+DATA_FOLDER: Final = "data"
+"""Folder of all data sets below the home directory, as ``market_data`` has it."""
 TRIES: Final = 3
 _PROVE_AGAIN_SECONDS: Final = 15.0
 MAX_SOURCE_BYTES: Final = 1 << 20
@@ -62,6 +65,7 @@ class DockerSandbox:
         leases: Persistent record of containers.
         market_data: Where the tiers of data sets lie.
         clock: Time.
+        alone: Whether no other controller of this home directory can run.
     """
 
     def __init__(
@@ -73,8 +77,12 @@ class DockerSandbox:
         leases: Leases,
         market_data: MarketData,
         clock: Clock,
+        alone: bool = False,
     ) -> None:
         installation = installation_id(home)
+        paths = HostPaths.of(home, settings.host_home)
+        controller = controller_id()
+        sockets = paths.socket_parent()
         self._settings = settings
         self._market_data = market_data
         self._threads = Threads()
@@ -85,11 +93,20 @@ class DockerSandbox:
             clock=clock,
             profile=load_seccomp_profile(),
             installation=installation,
-            controller=controller_id(),
-            socket_root=socket_root(installation),
+            controller=controller,
+            socket_root=socket_root(installation, sockets),
         )
-        self._readiness = Readiness(self._workplace, settings.image, settings.cgroup_parent)
-        self._reaper = Reaper(engine, leases, clock, installation)
+        self._readiness = Readiness(
+            self._workplace, settings.image, settings.cgroup_parent, paths, home / DATA_FOLDER
+        )
+        self._reaper = Reaper(
+            engine,
+            leases,
+            clock,
+            installation,
+            sockets=sockets,
+            only_controller=controller if alone else "",
+        )
         self._slots = FairSlots(settings.members or os.cpu_count() or 1)
         self._background: list[asyncio.Task[None]] = []
 
@@ -102,6 +119,8 @@ class DockerSandbox:
         leases: Leases,
         market_data: MarketData,
         clock: Clock,
+        *,
+        alone: bool = False,
     ) -> AsyncIterator[Self]:
         """Reconcile what an earlier controller left and prove the limits, in the background.
 
@@ -113,10 +132,13 @@ class DockerSandbox:
             leases: Persistent record of containers.
             market_data: Where the tiers of data sets lie.
             clock: Time.
+            alone: Whether no other controller of this home directory can run, because the
+                caller holds its lock; then every container of another one is an orphan.
 
         Raises:
             StoreError: The home directory cannot be written.
-            UnsafeConfigurationError: The engine's address or the seccomp profile is unsafe.
+            UnsafeConfigurationError: The engine's address, ``host_home`` or the seccomp profile
+                is unsafe.
         """
         engine = DockerEngine(settings.engine)
         sandbox = cls(
@@ -126,6 +148,7 @@ class DockerSandbox:
             leases=leases,
             market_data=market_data,
             clock=clock,
+            alone=alone,
         )
         await sandbox.start()
         try:

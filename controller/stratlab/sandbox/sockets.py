@@ -27,7 +27,7 @@ def make_socket_root(path: Path) -> None:
     """
     try:
         with suppress(FileExistsError):
-            path.mkdir()
+            path.mkdir(parents=True)
         found = path.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
             raise UnsafeConfigurationError(

@@ -9,6 +9,7 @@ from typing import Final, final
 from stratlab.domain.errors import EngineError
 from stratlab.domain.ports import Clock
 from stratlab.sandbox.engine import DockerEngine
+from stratlab.sandbox.host_paths import SAME_PATHS, HostPaths
 from stratlab.sandbox.identity import controller_id
 from stratlab.sandbox.labels import ContainerKind, ContainerLabels
 from stratlab.sandbox.policy import HostTraits, job_config
@@ -28,6 +29,7 @@ class DockerJobs:
         installation: Id of the home directory, for the reaper.
         cgroup_parent: From the settings.
         timeout_seconds: After which a job is killed.
+        paths: How the engine sees our directories.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class DockerJobs:
         installation: str,
         cgroup_parent: str = "",
         timeout_seconds: int = _TIMEOUT_SECONDS,
+        paths: HostPaths = SAME_PATHS,
     ) -> None:
         self._engine = engine
         self._clock = clock
@@ -45,6 +48,7 @@ class DockerJobs:
         self._installation = installation
         self._cgroup_parent = cgroup_parent
         self._timeout_seconds = timeout_seconds
+        self._paths = paths
 
     def run(self, module: str, *, read: Mapping[str, Path], write: Mapping[str, Path]) -> None:
         """Run ``python -P -m module`` until it ends, as the owner of the first writable directory.
@@ -56,12 +60,14 @@ class DockerJobs:
 
         Raises:
             EngineUnavailableError: No engine answers.
-            SandboxNotReadyError: The image is missing.
-            UnsafeConfigurationError: The module is not ours or a path is not absolute.
+            SandboxNotReadyError: The image is missing, or the engine remaps user ids.
+            UnsafeConfigurationError: The module is not ours, a path is not absolute, or the
+                engine does not see it.
             EngineError: The job failed; the message ends with its last lines.
         """
         name = f"stratlab-{self._installation[:8]}-job-{secrets.token_hex(6)}"
         info = self._engine.info()
+        info.require_own_user_ids()
         deadline = self._clock.now() + timedelta(seconds=self._timeout_seconds + 60)
         owner = next(iter(write.values()), Path.home()).stat()
         config = job_config(
@@ -79,7 +85,11 @@ class DockerJobs:
                 kind=ContainerKind.JOB,
             ),
             host=HostTraits(
-                info.cgroup_version, info.cgroup_driver, self._cgroup_parent, info.cpus
+                info.cgroup_version,
+                info.cgroup_driver,
+                self._cgroup_parent,
+                info.cpus,
+                self._paths,
             ),
         )
         code, output = self._engine.run_to_end(name, config, self._timeout_seconds)
