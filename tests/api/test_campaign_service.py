@@ -49,7 +49,7 @@ async def test_create_full_spec_arrives_and_returns_unchanged(
         markets=[pb.MarketSet(symbols=["AAPL"]), pb.MarketSet(symbols=["IBM", "MSFT"])],
         constraints=["long only"],
         generator=pb.GENERATOR_KIND_TEMPLATE,
-        parameter_space={"fast": pb.ParameterRange(min=5, max=20, step=5)},
+        parameter_space={"fast_length": pb.ParameterRange(min=10, max=20, step=5)},
         parameter_points=3,
         gates=pb.Gates(max_drawdown=math.nan, min_total_trades=-1, min_sharpe_ratio=1.0),
         stop_rules=pb.StopRules(
@@ -61,7 +61,7 @@ async def test_create_full_spec_arrives_and_returns_unchanged(
     campaign = await api.campaigns.CreateCampaign(pb.CreateCampaignRequest(spec=spec))
     (created,) = lab.manager.created
     assert created.markets == (("AAPL",), ("IBM", "MSFT"))
-    assert created.parameter_space == {"fast": (5.0, 20.0, 5.0)}
+    assert created.parameter_space == {"fast_length": (10.0, 20.0, 5.0)}
     assert created.gates.max_drawdown is None
     assert created.gates.min_total_trades is None
     assert created.gates.min_sharpe_ratio == 1.0
@@ -71,6 +71,26 @@ async def test_create_full_spec_arrives_and_returns_unchanged(
     # What comes back is a specification that creates the same campaign again.
     await api.campaigns.CreateCampaign(pb.CreateCampaignRequest(spec=campaign.spec))
     assert lab.manager.created[1] == created
+
+
+@pytest.mark.parametrize(
+    ("spec", "named"),
+    [
+        (pb.CampaignSpec(templates=["martingale"]), "martingale"),
+        (
+            pb.CampaignSpec(parameter_space={"luck": pb.ParameterRange(min=1, max=2, step=1)}),
+            "luck",
+        ),
+        (pb.CampaignSpec(data_set="nothing"), "nothing"),
+    ],
+)
+async def test_create_what_could_not_search_is_refused_and_not_stored(
+    lab: FakeLab, api: SimpleNamespace, spec: pb.CampaignSpec, named: str
+) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await api.campaigns.CreateCampaign(pb.CreateCampaignRequest(spec=spec))
+    assert named in caught.value.details()
+    assert not lab.manager.created
 
 
 async def test_create_same_request_id_twice_is_one_campaign(

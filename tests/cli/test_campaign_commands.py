@@ -66,7 +66,7 @@ def test_create_prints_the_id_and_sends_flags_over_the_file(
     )
     ended = stratlab(
         *("campaign", "create", "--spec", str(spec), "--seed", "7", "--gate", "max_drawdown=0.2"),
-        *("--stop", "max_consecutive_failures=off", "--cost-model", "zipline"),
+        *("--stop", "max_consecutive_failures=off", "--cost-model", "next_open"),
     )
     assert (ended.code, ended.out) == (0, "c0001\n")
     (created,) = served.lab.manager.created
@@ -78,7 +78,7 @@ def test_create_prints_the_id_and_sends_flags_over_the_file(
     assert created.gates.max_drawdown == 0.2
     assert created.stop_rules.max_iterations == 3
     assert created.stop_rules.max_consecutive_failures is None
-    assert created.cost_model.kind == "zipline"
+    assert created.cost_model.kind == "next_open"
 
 
 @pytest.mark.parametrize(
@@ -94,6 +94,8 @@ def test_create_prints_the_id_and_sends_flags_over_the_file(
         (["--gate", "max_drawdown=1e999"], "--gate"),
         (["--stop", "max_iterations=1,max_iterations=2"], "twice"),
         (["--seed", "x"], "seed"),
+        (["--template", "martingale"], "martingale"),
+        (["--cost-model", "zipline"], "next_open"),
         (["--spec", "/nonexistent.yaml"], "cannot be read"),
     ],
 )

@@ -20,6 +20,7 @@ from stratlab.campaigns.stats import campaign_stats
 from stratlab.domain.campaign import Campaign
 from stratlab.domain.errors import InvalidInputError
 from stratlab.domain.events import Event
+from stratlab.generation import templates_for
 from stratlab_proto.v1 import campaign_service_pb2 as pb
 from stratlab_proto.v1 import campaign_service_pb2_grpc as rpc
 
@@ -50,6 +51,8 @@ class CampaignServicer(rpc.CampaignServiceServicer):
         spec = parse_spec(spec_fields(request.spec))
         data_set = await asyncio.to_thread(self._backend.market_data.get, spec.data_set)
         spec = with_server_defaults(spec, data_set, self._runtime)
+        # A search that could generate nothing is refused before it is stored.
+        await asyncio.to_thread(templates_for, spec)
         request_id = request.request_id or uuid.uuid4().hex
         return await self._described(await self._backend.manager.create(spec, request_id))
 
