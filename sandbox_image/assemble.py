@@ -34,7 +34,8 @@ STDLIB_WITHOUT = (
     "turtledemo",
     "__pycache__",
 )
-ENVIRONMENT_WITHOUT = ("__pycache__", "[Aa]ctivate*")
+# The rest are sources of compiled modules, of which TA-Lib alone brings 20 MB.
+ENVIRONMENT_WITHOUT = ("__pycache__", "[Aa]ctivate*", "*.c", "*.pxd", "*.pxi", "*.pyx")
 # A fifth of the environment; these packages run without their tests, others import them.
 WITHOUT_TESTS = ("networkx", "numpy", "pandas", "scipy", "statsmodels")
 # Opened by name at run time, so no program is linked with it.
