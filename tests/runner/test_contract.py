@@ -1,3 +1,5 @@
+"""What image and controller agree on about strategies."""
+
 import ast
 import subprocess
 import sys

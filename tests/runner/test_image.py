@@ -1,3 +1,5 @@
+"""What is in the sandbox image, and what must not be."""
+
 import json
 import subprocess
 from pathlib import Path

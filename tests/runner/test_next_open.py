@@ -1,3 +1,5 @@
+"""Every rule of the next-open cost model, in the image and rebuilt by the host."""
+
 from collections.abc import Callable
 from pathlib import Path
 

@@ -1,3 +1,5 @@
+"""What the supervisor lets through from a trial's process."""
+
 import signal
 from contextlib import suppress
 

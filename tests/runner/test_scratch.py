@@ -1,3 +1,5 @@
+"""The scratch directory is empty again after every trial."""
+
 import os
 from pathlib import Path
 

@@ -1,3 +1,5 @@
+"""The generated system call filter."""
+
 import json
 import subprocess
 import sys

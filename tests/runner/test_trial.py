@@ -1,3 +1,5 @@
+"""Trials in the real runner: reports, limits, endings."""
+
 import pytest
 from tests.runner.market import Market
 from tests.runner.member import Member

@@ -1,3 +1,5 @@
+"""Length-prefixed frames on a pipe, honest and hostile."""
+
 import os
 
 import pytest
