@@ -67,11 +67,6 @@ class TrialAlgorithm(TradingAlgorithm):  # type: ignore[misc]  # zipline has no 
             **functions,
         )
 
-    @property
-    def bars(self) -> int:
-        """Number of bars that the strategy will see."""
-        return len(self.sim_params.sessions)
-
     def initialize(self, *args: Any, **kwargs: Any) -> None:
         """Let the strategy initialize, then impose costs and limits."""
         super().initialize(*args, **kwargs)
