@@ -15,7 +15,10 @@ REQUIRED_FUNCTIONS: Final = ("initialize",)
 """Functions without which a source is no strategy."""
 
 OPTIONAL_FUNCTIONS: Final = ("before_trading_start", "handle_data")
-"""Functions that zipline calls when they are there; ``analyze`` is never called."""
+"""Functions that zipline calls when they are there."""
+
+IGNORED_FUNCTIONS: Final = frozenset({"analyze", "_test_args"})
+"""Functions that no backtest calls; they and the imports that only they need are left out."""
 
 CONTEXT_ATTRIBUTES: Final = ("params", "symbols")
 """Set on ``context`` before ``initialize``: parameters by name, and the trial's market set."""
@@ -55,29 +58,37 @@ ALLOWED_MODULES: Final = frozenset(
         "functools",
         "heapq",
         "itertools",
+        "logging",
         "math",
         "numbers",
         "numpy",
         "operator",
         "pandas",
+        "pytz",
         "random",
         "re",
         "scipy",
         "statistics",
         "statsmodels",
         "string",
-        "stratlab_runner",
+        "stratlab_runner.lab",
+        "talib",
         "typing",
         "warnings",
         "zipline.api",
+        "zipline.assets",
         "zipline.errors",
+        "zipline.finance.asset_restrictions",
+        "zipline.finance.cancel_policy",
+        "zipline.finance.commission",
         "zipline.finance.execution",
+        "zipline.finance.slippage",
         "zipline.pipeline",
         "zipline.utils.events",
+        "zipline.utils.math_utils",
     }
 )
 """Modules that a strategy may import, each with all that lies below it.
 
-This is feedback to whoever writes the strategy, not a wall: the sandbox is the wall. Of
-``stratlab_runner`` only :data:`LAB_MODULE` is meant.
+This is feedback to whoever writes the strategy, not a wall: the sandbox is the wall.
 """

@@ -16,6 +16,7 @@ import numpy as np
 from stratlab_proto.runner.v1 import runner_service_pb2 as pb
 from stratlab_runner.contract import OPTIONAL_FUNCTIONS, REQUIRED_FUNCTIONS, STRATEGY_FILE
 from stratlab_runner.lab import bind_context
+from stratlab_runner.reading import read_source
 from stratlab_runner.reporter import Reporter
 from stratlab_runner.simulation import TrialAlgorithm
 from stratlab_runner.tier_data import TierData
@@ -61,7 +62,7 @@ def run_trial(request: pb.RunTrial, tier: TierData, descriptor: int) -> bool:
         return False
     random.seed(request.seed)
     np.random.seed(request.seed % 2**32)  # noqa: NPY002 - the generator strategies use
-    reporter.started(algorithm.bars)
+    reporter.started(len(algorithm.sim_params.sessions))
     try:
         functions |= _load(request.source)
         for _ in algorithm.get_generator():
@@ -121,7 +122,7 @@ def describe_failure(error: BaseException, source: str) -> pb.TrialFailed:
     def text(line: int) -> str:
         return lines[line - 1].strip() if 0 < line <= len(lines) else ""
 
-    name = type(error).__name__
+    name = type(error).__name__.encode(errors="backslashreplace").decode()
     message = _message(error)
     line = places[-1][0] if places else 0
     stack = [f"  line {number}, in {function}\n    {text(number)}" for number, function in places]
@@ -149,7 +150,8 @@ def _load(source: str) -> dict[str, Any]:
     module = types.ModuleType("strategy")
     # Dataclasses and enumerations look their module up by its name.
     sys.modules[module.__name__] = module
-    exec(compile(source, STRATEGY_FILE, "exec", dont_inherit=True), module.__dict__)  # noqa: S102 - the whole point of the sandbox
+    code = compile(read_source(source).tree, STRATEGY_FILE, "exec", dont_inherit=True)
+    exec(code, module.__dict__)  # noqa: S102 - the whole point of the sandbox
     for name in REQUIRED_FUNCTIONS:
         if not callable(module.__dict__.get(name)):
             raise StrategyContractError(f"the strategy has no function {name}(context)")
@@ -176,6 +178,7 @@ def _cause(error: BaseException) -> "pb.TrialFailed.Cause.ValueType":
 
 def _message(error: BaseException) -> str:
     try:
-        return str(error)[:MAX_MESSAGE]
+        # A lone surrogate fits into no frame.
+        return str(error)[:MAX_MESSAGE].encode(errors="backslashreplace").decode()
     except Exception:  # noqa: BLE001 - __str__ is the strategy's code
         return ""

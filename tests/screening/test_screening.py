@@ -41,9 +41,12 @@ def test_honest_strategy_has_no_findings() -> None:
         ("def initialize(context): pass\n" + "#" * 300_000, "static", "source_too_large"),
         ("def initialize(context): pass\0\n", "static", "nul_byte"),
         (strategy("x = " + "[" * 60 + "]" * 60), "static", "nesting"),
-        ("import socket\n" + HONEST, "security", "import_not_allowed"),
-        ("import os.path\n" + HONEST, "security", "import_not_allowed"),
-        ("from . import secret\n" + HONEST, "security", "import_not_allowed"),
+        ("import socket\nsocket.socket()\n" + HONEST, "security", "import_not_allowed"),
+        ("import os.path\nos.getcwd()\n" + HONEST, "security", "import_not_allowed"),
+        ("from . import secret\nsecret()\n" + HONEST, "security", "import_not_allowed"),
+        ("from os import *\n" + HONEST, "security", "import_not_allowed"),
+        ("from zipline.finance import ledger\nledger\n" + HONEST, "security", "import_not_allowed"),
+        ("from stratlab_runner import zygote as z\nz\n" + HONEST, "security", "import_not_allowed"),
         (strategy("eval('1')"), "security", "forbidden_call"),
         (strategy("open('/etc/passwd')"), "security", "forbidden_call"),
         (strategy("__import__('os')"), "security", "dunder_access"),
@@ -66,6 +69,30 @@ def test_own_costs_are_a_warning_that_passes() -> None:
     report = SubprocessScreener().screen(strategy("set_slippage(None)"))
     assert report.passed
     assert [finding.rule for finding in report.findings] == ["own_costs"]
+
+
+def test_import_that_nothing_needs_is_a_warning_that_passes() -> None:
+    report = SubprocessScreener().screen("import numpy, sys, os.path as path\n" + HONEST)
+    assert report.passed
+    assert [(f.rule, f.line, f.message.split()[0]) for f in report.findings] == [
+        ("import_left_out", 1, "os.path"),
+        ("import_left_out", 1, "sys"),
+    ]
+
+
+def test_what_analyze_needs_is_ignored_but_not_what_calls_it() -> None:
+    plotting = """
+import matplotlib.pyplot as plt
+def analyze(context, results):
+    plt.show(eval("results"))
+def _test_args():
+    return analyze
+"""
+    report = SubprocessScreener().screen(HONEST + plotting)
+    assert report.passed
+    assert [finding.rule for finding in report.findings] == ["import_left_out"]
+    called = SubprocessScreener().screen(HONEST + plotting + "analyze(None, None)\n")
+    assert {f.rule for f in called.findings} == {"import_not_allowed", "forbidden_call"}
 
 
 def test_place_of_a_finding_is_exact() -> None:

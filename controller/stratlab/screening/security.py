@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from stratlab.domain.strategy import Finding, Severity
 from stratlab_runner import contract
+from stratlab_runner.reading import refused_imports
 
 LAYER = "security"
 
@@ -25,11 +26,8 @@ def check_tree(tree: ast.Module) -> list[Finding]:
 
 def _check(node: ast.AST) -> Iterator[Finding]:
     match node:
-        case ast.Import(names=names):
-            for alias in names:
-                yield from _check_module(node, alias.name)
-        case ast.ImportFrom(module=module, level=level):
-            yield from _check_module(node, "." * level + (module or ""))
+        case ast.Import() | ast.ImportFrom():
+            yield from _check_import(node)
         case ast.Call(func=ast.Name(id=name)):
             yield from _check_call(node, name)
         case ast.Call(func=ast.Attribute(attr=name)) if name in OWN_COST_CALLS:
@@ -51,14 +49,12 @@ def _check(node: ast.AST) -> Iterator[Finding]:
             return
 
 
-def _check_module(node: ast.AST, name: str) -> Iterator[Finding]:
-    parts = name.split(".")
-    prefixes = {".".join(parts[:count]) for count in range(1, len(parts) + 1)}
-    if not prefixes & contract.ALLOWED_MODULES:
+def _check_import(node: ast.Import | ast.ImportFrom) -> Iterator[Finding]:
+    for _, name in refused_imports(node):
         yield _error(
             node,
             "import_not_allowed",
-            f"the module {name} may not be imported",
+            f"{name} may not be imported",
             f"Use only {', '.join(sorted(contract.ALLOWED_MODULES))}.",
         )
 

@@ -1,6 +1,7 @@
 """Layer 1, static: can this text be a strategy at all?"""
 
 import ast
+from collections.abc import Iterable
 
 from stratlab.domain.strategy import Finding, Severity
 from stratlab_runner import contract
@@ -37,6 +38,22 @@ def check_text(source: str) -> list[Finding]:
     except (ValueError, RecursionError, MemoryError):
         return [_error("unparsable", "the source cannot be parsed", "Nest less deeply.")]
     return []
+
+
+def check_left_out(imports: Iterable[tuple[int, str]]) -> list[Finding]:
+    """Return a warning for each import that is not made; see :mod:`stratlab_runner.reading`."""
+    return [
+        Finding(
+            LAYER,
+            "import_left_out",
+            Severity.WARNING,
+            line,
+            0,
+            f"{name} is not imported: strategies may not, and nothing that runs needs it",
+            "Remove the import.",
+        )
+        for line, name in imports
+    ]
 
 
 def check_tree(tree: ast.Module) -> list[Finding]:

@@ -4,7 +4,6 @@ Parsing untrusted text can exhaust stack and memory, so it happens here, under l
 crash costs one process and not the controller.
 """
 
-import ast
 import json
 import resource
 import sys
@@ -12,6 +11,7 @@ from dataclasses import asdict
 
 from stratlab.domain.strategy import Finding, Severity
 from stratlab.screening import security, static
+from stratlab_runner.reading import read_source
 
 CPU_SECONDS = 5
 MEMORY_BYTES = 512 * 1024 * 1024
@@ -22,9 +22,10 @@ def findings(source: str) -> list[Finding]:
     found = static.check_text(source)
     if found:
         return found
-    tree = ast.parse(source)
+    reading = read_source(source)
+    found = static.check_left_out(reading.left_out)
     for layer in (static, security):
-        found += layer.check_tree(tree)
+        found += layer.check_tree(reading.tree)
         if any(finding.severity is Severity.ERROR for finding in found):
             break
     return found
