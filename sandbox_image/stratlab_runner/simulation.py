@@ -1,7 +1,7 @@
 """Sets up zipline for one trial: data, cost model, limits and what the strategy may touch."""
 
 from collections.abc import Mapping
-from typing import Any, final
+from typing import Any, NoReturn, final
 
 import pandas as pd
 from zipline.algorithm import TradingAlgorithm
@@ -23,6 +23,10 @@ from stratlab_runner.tier_data import TierData
 
 class TrialSetupError(Exception):
     """The request does not fit the data that is mounted; never the strategy's fault."""
+
+
+class UnsupportedCallError(Exception):
+    """A strategy made a call of zipline's that the lab refuses; the message says why."""
 
 
 @final
@@ -98,6 +102,34 @@ class TrialAlgorithm(TradingAlgorithm):  # type: ignore[misc]  # zipline has no 
         if asset.symbol not in self._request.symbols:
             raise SymbolNotInMarketError(asset.symbol, self._request.symbols)
         return asset
+
+    def fetch_csv(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refuse.
+
+        Raises:
+            UnsupportedCallError: Always.
+        """
+        del args, kwargs
+        raise UnsupportedCallError("fetch_csv needs a network, and the sandbox has none")
+
+    def future_symbol(self, symbol: str) -> NoReturn:
+        """Refuse.
+
+        Raises:
+            UnsupportedCallError: Always.
+        """
+        raise UnsupportedCallError(f"future_symbol({symbol!r}): futures are not supported")
+
+    def continuous_future(self, root_symbol_str: str, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refuse.
+
+        Raises:
+            UnsupportedCallError: Always.
+        """
+        del args, kwargs
+        raise UnsupportedCallError(
+            f"continuous_future({root_symbol_str!r}): futures are not supported"
+        )
 
 
 @final
