@@ -11,10 +11,10 @@ GENERATOR ?= factor_graph
 export STRATLAB_HOME ?= $(HOME_DIR)
 PACKAGES := controller exporters sandbox_image proto/generate.py docker tests benchmarks
 
-.PHONY: help setup demo test soak check lint types arch proto proto-check unit image engine data bench clean
+.PHONY: help setup demo test soak check lint types arch proto proto-check unit image controller-image engine data bench clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 $(STAMP): requirements/dev.txt pyproject.toml
 	@echo "setup: creating $(VENV) with the hash-pinned dependencies of requirements/dev.txt"
@@ -33,6 +33,9 @@ engine: ## Check the Docker engine; as root on Debian/Ubuntu install and start a
 
 image: $(STAMP) engine ## Build the sandbox image when its inputs changed
 	@bash docker/image.sh
+
+controller-image: $(STAMP) engine ## Build the controller image for docker/compose.yaml
+	@bash docker/controller-image.sh
 
 data: $(STAMP) image ## Build the built-in data set us-daily when it is missing
 	@$(BIN)/stratlab data build us-daily
@@ -75,7 +78,8 @@ soak: setup ## The same suites at full size; resumable with pytest's cache
 	@STRATLAB_TEST_SIZE=full $(BIN)/pytest --stepwise -m "not postgres and not gvisor" --timeout 3600
 
 bench: setup ## Measure; prints tables, asserts nothing (NAME=store runs one)
-	@for file in benchmarks/$(or $(NAME),*).py; do echo "== $$file"; $(BIN)/python "$$file"; done
+	@for file in benchmarks/$(or $(NAME),*).py; do \
+		echo "== $$file"; $(BIN)/python -m "benchmarks.$$(basename "$$file" .py)"; done
 
 clean: ## Remove caches, the virtual environment and built data (never campaigns in other homes)
 	@rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

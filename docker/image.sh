@@ -17,21 +17,10 @@ readonly REQUIREMENTS="$ROOT/sandbox_image/requirements.txt"
 say() { echo "image: $*"; }
 fail() { echo "image: $*" >&2; exit 1; }
 
-PYTHON="${PYTHON:-}"
-if [[ -z "$PYTHON" ]]; then
-  PYTHON="$ROOT/.venv/bin/python"
-  [[ -x "$PYTHON" ]] || PYTHON="$(command -v python3.11 || true)"
-fi
-[[ -n "$PYTHON" ]] || fail "Python 3.11 is needed. Install it, or set PYTHON."
-"$PYTHON" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' ||
-  fail "$PYTHON is not Python 3.11; the wheels must fit the image's interpreter."
-"$PYTHON" -m pip --version >/dev/null 2>&1 ||
-  fail "$PYTHON has no pip. Run: make setup"
-
-version="$("$PYTHON" -c '
-import pathlib, sys, tomllib
-print(tomllib.loads(pathlib.Path(sys.argv[1]).read_text())["project"]["version"])
-' "$ROOT/pyproject.toml")"
+# shellcheck source=docker/wheels.sh
+source "$ROOT/docker/wheels.sh"
+find_python
+version="$(project_version)"
 readonly TAG="stratlab-sandbox:$version"
 
 "$ROOT/docker/base-image.sh"
@@ -51,18 +40,7 @@ if [[ "$(docker image inspect --format "{{index .Config.Labels \"$LABEL\"}}" "$T
   exit 0
 fi
 
-wheels="$CACHE/wheels/$(sha256sum "$REQUIREMENTS" | cut -c1-16)"
-if [[ ! -f "$wheels/.complete" ]]; then
-  say "fetching the pinned wheels into $wheels"
-  rm -rf "$CACHE/wheels"
-  mkdir -p "$wheels"
-  # NO_SQLITE: peewee comes as source only and would else compile against the host's SQLite.
-  NO_SQLITE=1 "$PYTHON" -m pip wheel --quiet --disable-pip-version-check --no-deps \
-    --require-hashes --wheel-dir "$wheels" --requirement "$REQUIREMENTS" \
-    >"$CACHE/wheels.log" 2>&1 ||
-    { tail -n 20 "$CACHE/wheels.log" >&2; fail "fetching failed (its last lines are above)"; }
-  touch "$wheels/.complete"
-fi
+fetch_wheels "$REQUIREMENTS" "$CACHE/wheels"
 
 say "building $TAG without network"
 context="$CACHE/image-context"
@@ -71,16 +49,13 @@ mkdir -p "$context"
 trap 'rm -rf "$context"' EXIT
 cp "$ROOT/sandbox_image/Dockerfile" "$ROOT/sandbox_image/assemble.py" "$context/"
 mkdir "$context/wheels"
-cp "$wheels"/*.whl "$context/wheels/"
-pip_package="$("$PYTHON" -c 'import pathlib, pip; print(pathlib.Path(pip.__file__).parent)')"
-cp -r "$pip_package" "$context/pip"
+cp "$WHEELS"/*.whl "$context/wheels/"
+copy_pip "$context"
 mkdir "$context/stratlab_proto"
 cp "$ROOT/proto/gen/stratlab_proto/__init__.py" "$context/stratlab_proto/"
 cp -r "$ROOT/proto/gen/stratlab_proto/runner" "$context/stratlab_proto/runner"
 cp -r "$ROOT/sandbox_image/stratlab_runner" "$context/stratlab_runner"
-find "$context" -name '__pycache__' -prune -exec rm -rf {} +
-# Dates would make equal inputs look different to the build cache.
-find "$context" -exec touch -h -d '2020-01-01T00:00:00Z' {} +
+normalise "$context"
 
 docker build --quiet --network=none --build-arg "BASE=$BASE" --label "$LABEL=$inputs_hash" \
   --tag "$TAG" "$context" >"$CACHE/image-build.log" 2>&1 ||

@@ -31,7 +31,7 @@ HEAVY = (
 )
 CAMPAIGN = ("create", "run", "list", "show", "watch", "pause", "resume", "cancel")
 COMMANDS = [
-    *("serve", "doctor", "validate", "backtest", "report", "audit-verify"),
+    *("serve", "doctor", "health", "validate", "backtest", "report", "audit-verify"),
     *(f"campaign-{verb}" for verb in CAMPAIGN),
     *(f"data-{verb}" for verb in ("list", "describe", "verify", "build")),
 ]

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from stratlab.cli import audit, backtest, campaign, data, doctor, report, serve
+from stratlab.cli import audit, backtest, campaign, data, doctor, health, report, serve
 from stratlab.cli.exit_codes import EPILOG, ExitCode, error_exit_code
 from stratlab.cli.options import GlobalOptions
 from stratlab.cli.output import error_record, print_json, print_note
@@ -25,6 +25,7 @@ app = typer.Typer(
 )
 app.command()(serve.serve)
 app.command()(doctor.doctor)
+app.command()(health.health)
 app.add_typer(campaign.app, name="campaign")
 app.command()(backtest.backtest)
 app.command()(backtest.validate)
