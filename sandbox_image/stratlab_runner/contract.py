@@ -23,8 +23,8 @@ IGNORED_FUNCTIONS: Final = frozenset({"analyze", "_test_args"})
 CONTEXT_ATTRIBUTES: Final = ("params", "symbols")
 """Set on ``context`` before ``initialize``: parameters by name, and the trial's market set."""
 
-LAB_MODULE: Final = "lab"
-"""Imported by strategies as ``from stratlab_runner import lab``."""
+LAB_MODULE: Final = "stratlab_runner.lab"
+"""Imported by strategies as ``from stratlab_runner import lab``; nothing else of the package is."""
 
 LAB_NAMES: Final = ("Bracket", "BracketError", "order_bracket")
 """What a strategy may use of it."""
@@ -71,7 +71,7 @@ ALLOWED_MODULES: Final = frozenset(
         "statistics",
         "statsmodels",
         "string",
-        "stratlab_runner.lab",
+        LAB_MODULE,
         "talib",
         "typing",
         "warnings",
@@ -88,7 +88,8 @@ ALLOWED_MODULES: Final = frozenset(
         "zipline.utils.math_utils",
     }
 )
-"""Modules that a strategy may import, each with all that lies below it.
+"""Modules that a strategy may import, each with all that lies below it; of the lab
+:data:`LAB_NAMES` alone.
 
 This is feedback to whoever writes the strategy, not a wall: the sandbox is the wall.
 """

@@ -5,7 +5,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import final
 
-from stratlab_runner.contract import ALLOWED_MODULES, IGNORED_FUNCTIONS, STRATEGY_FILE
+from stratlab_runner.contract import (
+    ALLOWED_MODULES,
+    IGNORED_FUNCTIONS,
+    LAB_MODULE,
+    LAB_NAMES,
+    STRATEGY_FILE,
+)
 
 _Import = ast.Import | ast.ImportFrom
 
@@ -55,9 +61,16 @@ def refused_imports(node: _Import) -> Iterator[tuple[ast.alias, str]]:
         name = alias.name
         if isinstance(node, ast.ImportFrom):
             name = "." * node.level + ".".join(filter(None, (node.module, name)))
-        parts = name.split(".")
-        if ALLOWED_MODULES.isdisjoint(".".join(parts[:end]) for end in range(1, len(parts) + 1)):
+        if not _is_allowed(name):
             yield alias, name
+
+
+def _is_allowed(name: str) -> bool:
+    if name.startswith(f"{LAB_MODULE}."):
+        return name.removeprefix(f"{LAB_MODULE}.") in LAB_NAMES
+    parts = name.split(".")
+    prefixes = (".".join(parts[:end]) for end in range(1, len(parts) + 1))
+    return not ALLOWED_MODULES.isdisjoint(prefixes)
 
 
 def _is_ignored(node: ast.stmt, called: set[str]) -> bool:

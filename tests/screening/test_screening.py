@@ -65,6 +65,51 @@ def test_bad_source_is_rejected_by_the_right_rule(source: str, layer: str, rule:
     assert first.hint
 
 
+LAB_IMPORTS = [
+    ("from stratlab_runner import lab", "lab.order_bracket"),
+    ("from stratlab_runner import lab as desk", "desk.order_bracket"),
+    ("import stratlab_runner.lab", "stratlab_runner.lab.order_bracket"),
+    ("import stratlab_runner.lab as desk", "desk.order_bracket"),
+    ("from stratlab_runner.lab import Bracket, BracketError, order_bracket", "order_bracket"),
+]
+
+
+@pytest.mark.parametrize(("statement", "use"), LAB_IMPORTS)
+def test_lab_may_be_imported(statement: str, use: str) -> None:
+    assert findings(f"{statement}\n{use}\n{HONEST}") == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "use", "refused"),
+    [
+        ("import stratlab_runner", "stratlab_runner.lab", "stratlab_runner"),
+        ("import stratlab_runner as s", "s.lab", "stratlab_runner"),
+        ("import stratlab_runner.reporter", "stratlab_runner.lab", "stratlab_runner.reporter"),
+        ("import stratlab_runner.laboratory as s", "s.x", "stratlab_runner.laboratory"),
+        ("from stratlab_runner import recording", "recording.x", "stratlab_runner.recording"),
+        ("from stratlab_runner import lab, wire", "lab.x, wire.x", "stratlab_runner.wire"),
+        ("from stratlab_runner import *", "lab.x", "stratlab_runner.*"),
+        ("from stratlab_runner.lab import *", "order_bracket", "stratlab_runner.lab.*"),
+        (
+            "from stratlab_runner.lab import order_bracket, NextOpenSlippage",
+            "order_bracket, NextOpenSlippage",
+            "stratlab_runner.lab.NextOpenSlippage",
+        ),
+        ("from stratlab_runner.lab.x import y", "y", "stratlab_runner.lab.x.y"),
+        ("from stratlab_runner.wire import decode", "decode", "stratlab_runner.wire.decode"),
+    ],
+)
+def test_nothing_else_of_the_runner_may_be_imported(statement: str, use: str, refused: str) -> None:
+    (finding,) = findings(f"{statement}\n{use}\n{HONEST}")
+    assert (finding.severity, finding.rule) == (Severity.ERROR, "import_not_allowed")
+    assert finding.message == f"{refused} may not be imported"
+
+
+def test_runner_cannot_be_reached_through_the_import_of_the_lab() -> None:
+    (finding,) = findings(f"import stratlab_runner.lab\nstratlab_runner.recording.x\n{HONEST}")
+    assert (finding.rule, finding.line, finding.column) == ("forbidden_name", 2, 1)
+
+
 def test_own_costs_are_a_warning_that_passes() -> None:
     report = SubprocessScreener().screen(strategy("set_slippage(None)"))
     assert report.passed

@@ -32,6 +32,9 @@ def _check(node: ast.AST) -> Iterator[Finding]:
             yield from _check_call(node, name)
         case ast.Call(func=ast.Attribute(attr=name)) if name in OWN_COST_CALLS:
             yield _own_costs(node, name)
+        case ast.Attribute(value=ast.Name(id="stratlab_runner"), attr=name) if name != "lab":
+            message = f"stratlab_runner.{name} is no part of the lab"
+            yield _error(node, "forbidden_name", message, f"Use only {contract.LAB_MODULE}.")
         case ast.Name(id=name) if name in FORBIDDEN_NAMES:
             yield _error(node, "forbidden_name", f"{name} reaches behind the lab", "Remove it.")
         case ast.Attribute(attr=name) if name in FORBIDDEN_NAMES:
