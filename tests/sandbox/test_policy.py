@@ -1,6 +1,7 @@
 """Every flag of the policy, field by field, and every setting that it refuses."""
 
 import json
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from stratlab.sandbox.policy import (
     member_config,
 )
 from stratlab.sandbox.seccomp import SeccompProfile, load_seccomp_profile, parse_seccomp_profile
+from stratlab.settings import SandboxSettings
 
 IMAGE = "sha256:" + "0" * 64
 HOST = HostTraits(cgroup_version=1, cgroup_driver="cgroupfs", cpus=4)
@@ -132,6 +134,23 @@ def test_member_config_environment_is_the_allow_list_only(monkeypatch: pytest.Mo
     environment = config()["Env"]
     assert environment == sorted(f"{name}={value}" for name, value in ENVIRONMENT.items())
     assert "canary" not in json.dumps(config())
+
+
+@pytest.mark.docker
+def test_environment_keeps_arithmetic_on_one_thread_and_the_import_of_zipline_silent() -> None:
+    program = (
+        "import numexpr, numpy; numpy.ones((500, 500)) @ numpy.ones((500, 500)); "
+        "numexpr.evaluate('a + 1', {'a': numpy.ones(10**6)}); "
+        "print(next(line for line in open('/proc/self/status') if 'Threads' in line)); "
+        "import zipline.api"
+    )
+    environment = [f"--env={name}={value}" for name, value in ENVIRONMENT.items()]
+    done = subprocess.run(
+        ["docker", "run", "--rm", "--network=none", "--tmpfs=/tmp", *environment,
+         "--entrypoint=python", SandboxSettings().image, "-P", "-c", program],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert (done.stdout.split(), done.stderr) == (["Threads:", "1"], "")
 
 
 def test_member_config_has_no_entry_point_of_its_own_unless_asked() -> None:

@@ -42,7 +42,6 @@ ENVIRONMENT: Final[Mapping[str, str]] = MappingProxyType(
         "OPENBLAS_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",
         "NUMEXPR_NUM_THREADS": "1",
-        "NUMEXPR_MAX_THREADS": "1",
         "BLOSC_NTHREADS": "1",
     }
 )
