@@ -55,15 +55,59 @@ class SandboxSettings(_Section):
 
 @final
 class ServerSettings(_Section):
-    """Where the controller listens.
+    """Where the controller listens, and what callers from the network may ask of it.
+
+    The unix socket is the owner's and knows no limits; everything else is about TCP, where every
+    call needs a token. ``docs/access.md`` has the whole picture.
 
     Attributes:
         address: ``unix:/path``; empty for ``stratlab.sock`` in the home directory.
+        listen: IP address and port (``127.0.0.1:7443``, ``[::]:7443``) on which `stratlab serve`
+            listens for TCP too; empty for none. Port 0 lets the kernel choose.
+        tls_certificate: PEM file with the server's certificate and its chain; without one, only
+            a loopback address is accepted.
+        tls_key: PEM file with its private key, of mode 0600.
+        tls_client_ca: PEM file; when set, callers need a certificate that it signed (mTLS).
+        tokens: Token file of mode 0600, as `stratlab token create` writes it; empty for
+            ``tokens.json`` in the home directory.
+        call_seconds: The longest a unary call may take, whatever deadline the caller set.
+        calls_per_second: Calls that each token may start per second, on average.
+        call_burst: Calls that each token may start at once.
+        streams: Streams (watching, backtests, downloads) that each token may have open.
         drain_seconds: Time that running calls get when the server stops.
     """
 
     address: str = ""
+    listen: str = ""
+    tls_certificate: str = ""
+    tls_key: str = ""
+    tls_client_ca: str = ""
+    tokens: str = ""
+    call_seconds: float = Field(default=60.0, gt=0)
+    calls_per_second: float = Field(default=20.0, gt=0)
+    call_burst: int = Field(default=100, ge=1)
+    streams: int = Field(default=32, ge=1)
     drain_seconds: float = Field(default=5.0, ge=0)
+
+
+@final
+class ClientSettings(_Section):
+    """How commands reach a controller elsewhere.
+
+    Attributes:
+        address: ``host:port`` or ``https://host:port`` for TLS, ``http://127.0.0.1:port`` for
+            plaintext on loopback, ``unix:/path``; empty for the controller of this home directory.
+        token_file: File of mode 0600 that holds a token and nothing else.
+        ca: PEM file with the certificates to trust; empty for those that come with gRPC.
+        certificate: PEM file with the certificate that a server with mTLS asks for.
+        key: PEM file with its private key, of mode 0600.
+    """
+
+    address: str = ""
+    token_file: str = ""
+    ca: str = ""
+    certificate: str = ""
+    key: str = ""
 
 
 @final
@@ -82,6 +126,7 @@ class Settings(BaseSettings):
     store: StoreSettings = StoreSettings()
     sandbox: SandboxSettings = SandboxSettings()
     server: ServerSettings = ServerSettings()
+    client: ClientSettings = ClientSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -109,8 +154,13 @@ class Settings(BaseSettings):
 
     @property
     def address(self) -> str:
-        """GRPC address of the controller."""
+        """GRPC address of this home directory's controller."""
         return self.server.address or f"unix:{self.home_path / 'stratlab.sock'}"
+
+    @property
+    def token_path(self) -> Path:
+        """File with the tokens of callers from the network."""
+        return Path(self.server.tokens or self.home_path / "tokens.json").expanduser()
 
 
 @lru_cache(maxsize=1)
