@@ -12,11 +12,36 @@ from stratlab.evaluation.metrics import compute_metrics
 from stratlab.evaluation.repricing import Repricing
 
 
-def repricing(equity, profits=(), fills=()):
+def repricing(equity, profits=(), fills=(), ends=None, sessions_per_year=252):
     values = np.array(equity, dtype=float)
     empty = np.zeros((len(values), 0))
     bars = np.arange(len(values)) * 86_400
-    return Repricing(bars, (), empty, values, values, np.zeros(len(values)), fills, profits)
+    rows = np.arange(len(values)) if ends is None else np.array(ends)
+    return Repricing(
+        bars,
+        (),
+        empty,
+        values,
+        values,
+        np.zeros(len(values)),
+        fills,
+        profits,
+        rows,
+        sessions_per_year,
+    )
+
+
+def test_returns_of_intraday_bars_are_those_of_session_ends_in_the_calendars_own_year():
+    hourly = repricing(
+        [101.0, 60.0, 99.0, 150.0, 102.0, 104.0], ends=[0, 2, 4, 5], sessions_per_year=365
+    )
+    daily = repricing([101.0, 99.0, 102.0, 104.0])
+    ours, plain = (compute_metrics(item, 100.0) for item in (hourly, daily))
+    assert ours.max_drawdown == plain.max_drawdown
+    assert ours.annual_return == pytest.approx(1.04 ** (365 / 4) - 1)
+    assert ours.sharpe_ratio == pytest.approx(plain.sharpe_ratio * math.sqrt(365 / 252))
+    assert ours.sortino_ratio == pytest.approx(plain.sortino_ratio * math.sqrt(365 / 252))
+    assert ours.annual_volatility == pytest.approx(plain.annual_volatility * math.sqrt(365 / 252))
 
 
 def test_figures_are_those_of_the_textbook():

@@ -114,7 +114,7 @@ def test_symbol_outside_the_market_set_is_a_protocol_violation():
 def test_equity_of_other_bars_is_a_protocol_violation(equity):
     result = settle(replace(honest_claim(), equity=equity))
     assert result.outcome is Outcome.PROTOCOL_VIOLATION
-    assert "each of the window's 5 bars" in result.reason
+    assert "each of the window's 5 sessions" in result.reason
 
 
 def test_fill_outside_the_window_is_a_protocol_violation():

@@ -11,6 +11,27 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+DAILY = "1d"
+"""The timeframe whose bars are whole sessions."""
+
+INTRADAY_MINUTES: Mapping[str, int] = {
+    "1m": 1,
+    "5m": 5,
+    "15m": 15,
+    "30m": 30,
+    "1h": 60,
+    "2h": 120,
+    "4h": 240,
+}
+"""Timeframes inside a session and their minutes; the last bar of a session may be shorter."""
+
+TIMEFRAMES = (*INTRADAY_MINUTES, DAILY)
+"""Every timeframe that a data set may have, by length."""
+
+SESSIONS_PER_YEAR: Mapping[str, int] = {"XNYS": 252, "CMES": 252, "24/5": 260, "24/7": 365}
+"""Calendars that data sets may have, and what their daily returns are annualised with."""
+
+
 @final
 class Tier(StrEnum):
     """Which part of a data set a trial may see; a later tier contains the earlier ones."""
@@ -162,6 +183,9 @@ class Dividend:
 class PricePanel:
     """The host's own raw (unadjusted) prices of one market set up to a tier's end.
 
+    A daily bar is labelled with its session's midnight, an intraday bar with its end, as
+    zipline labels them. A corporate action takes effect at the first bar of its session.
+
     Attributes:
         bars: UTC epoch seconds of each bar label, shape (T,), ascending.
         symbols: Column order.
@@ -171,6 +195,9 @@ class PricePanel:
         auto_close: Bar at which a delisted symbol's positions are closed in cash.
         scales: Of the symbols whose numbers are not those of the source; everything else in
             the panel is in stored units.
+        intraday_sessions: Midnight of each bar's session, UTC epoch seconds, shape (T,); None
+            where bars are daily, for then the labels say it. See :attr:`sessions`.
+        sessions_per_year: What daily returns are annualised with.
     """
 
     bars: "NDArray[np.int64]"
@@ -184,3 +211,10 @@ class PricePanel:
     dividends: tuple[Dividend, ...] = ()
     auto_close: Mapping[str, int] = field(default_factory=dict)
     scales: Mapping[str, Scale] = field(default_factory=dict)
+    intraday_sessions: "NDArray[np.int64] | None" = None
+    sessions_per_year: int = 252
+
+    @property
+    def sessions(self) -> "NDArray[np.int64]":
+        """Midnight of each bar's session, UTC epoch seconds, shape (T,)."""
+        return self.bars if self.intraday_sessions is None else self.intraday_sessions

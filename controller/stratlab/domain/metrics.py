@@ -4,13 +4,17 @@ from dataclasses import dataclass
 from typing import NewType, final
 
 AnnualSharpe = NewType("AnnualSharpe", float)
-"""A Sharpe ratio annualised with sqrt(252); never enters a per-period formula."""
+"""A Sharpe ratio of daily returns, annualised with the square root of the sessions that the data
+set's calendar has in a year (``SESSIONS_PER_YEAR``); never enters a per-period formula."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Metrics:
     """Metrics by empyrical's names; fractions, never percent; None where undefined.
+
+    Returns are daily whatever the bars are: from the last bar of each session. A year has 252
+    sessions on XNYS and CMES, 260 on 24/5 and 365 on 24/7; zipline itself always takes 252.
 
     Attributes:
         cum_returns_final: Total return.

@@ -207,7 +207,7 @@ class Fill:
 @final
 @dataclass(frozen=True, slots=True)
 class EquityPoint:
-    """Portfolio value at the close of a bar (UTC epoch seconds)."""
+    """Portfolio value at the close of a session's last bar (UTC epoch seconds of its label)."""
 
     bar: int
     value: float
@@ -296,9 +296,9 @@ class TrialResult:
         benchmark_metrics: Of the campaign's benchmark on the same window and costs.
         orders_digest: sha256 over the canonical order log, hex.
         fills: The host's own.
-        equity: The host's own equity, one point a bar.
-        benchmark_equity: Of the benchmark on the same bars.
-        max_leverage: Largest gross exposure over equity at a close.
+        equity: The host's own equity, one point a session.
+        benchmark_equity: Of the benchmark at the same bars.
+        max_leverage: Largest gross exposure over equity at a bar's close.
     """
 
     spec: TrialSpec

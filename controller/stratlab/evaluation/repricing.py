@@ -23,8 +23,6 @@ MAX_VISITS = 10_000_000
 """Open orders looked at, summed over bars: up to ten seconds of work for one hostile log. A
 strategy that keeps some three thousand orders open for thirteen years is refused as well."""
 
-_DAY_SECONDS = 86_400
-
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -41,6 +39,8 @@ class Repricing:
             zero, and negative where it is, as zipline computes it.
         fills: Executions of orders, by bar and number.
         profits: One per closed round trip, in account currency.
+        ends: Row of each session's last bar, shape (S,); all rows where bars are daily.
+        sessions_per_year: What daily returns are annualised with.
     """
 
     bars: "NDArray[np.int64]"
@@ -51,6 +51,8 @@ class Repricing:
     leverage: "NDArray[np.float64]"
     fills: tuple[Fill, ...]
     profits: tuple[float, ...]
+    ends: "NDArray[np.intp]"
+    sessions_per_year: int
 
 
 def window_rows(prices: PricePanel, window: Window) -> slice:
@@ -61,12 +63,18 @@ def window_rows(prices: PricePanel, window: Window) -> slice:
     """
     first, last = (_epoch(day) for day in (window.start, window.end))
     rows = slice(
-        int(np.searchsorted(prices.bars, first)),
-        int(np.searchsorted(prices.bars, last + _DAY_SECONDS)),
+        int(np.searchsorted(prices.sessions, first)),
+        int(np.searchsorted(prices.sessions, last, side="right")),
     )
     if rows.start >= rows.stop:
         raise InvalidSpecError(f"no session between {window.start} and {window.end}")
     return rows
+
+
+def session_ends(prices: PricePanel, rows: slice) -> "NDArray[np.intp]":
+    """Return the row of each session's last bar in a window, counted from the window's start."""
+    sessions = prices.sessions[rows]
+    return np.append(np.flatnonzero(np.diff(sessions)), len(sessions) - 1)
 
 
 def reprice(
@@ -126,7 +134,16 @@ def reprice(
     np.divide(np.abs(exposure).sum(axis=1), equity, out=leverage, where=equity != 0)
     fills.sort(key=lambda fill: (fill.bar, fill.number))
     return Repricing(
-        bars, prices.symbols, amounts, cash, equity, leverage, tuple(fills), tuple(profits)
+        bars=bars,
+        symbols=prices.symbols,
+        amounts=amounts,
+        cash=cash,
+        equity=equity,
+        leverage=leverage,
+        fills=tuple(fills),
+        profits=tuple(profits),
+        ends=session_ends(prices, rows),
+        sessions_per_year=prices.sessions_per_year,
     )
 
 

@@ -1,6 +1,6 @@
 """Turns a container's claim into a trial result that the host vouches for."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from stratlab.domain.trial import (
 from stratlab.evaluation.benchmark import buy_and_hold
 from stratlab.evaluation.metrics import compute_metrics
 from stratlab.evaluation.order_log import find_impossible, orders_digest
-from stratlab.evaluation.repricing import reprice, window_rows
+from stratlab.evaluation.repricing import reprice, session_ends, window_rows
 
 if TYPE_CHECKING:
     from stratlab.domain.market import PricePanel
@@ -59,13 +59,14 @@ def settle_claim(
     )
     if claim.outcome is not Outcome.SUCCEEDED:
         return result
-    bars = prices.bars[window_rows(prices, spec.window)].tolist()
+    rows = window_rows(prices, spec.window)
+    bars = prices.bars[rows].tolist()
     problem = find_impossible(
         claim.log,
         {bar: row for row, bar in enumerate(bars)},
         spec.market.symbols,
         spec.cost_model.kind,
-    ) or _unreadable(claim, bars)
+    ) or _unreadable(claim, bars, session_ends(prices, rows).tolist())
     if problem is not None:
         return replace(result, outcome=Outcome.PROTOCOL_VIOLATION, reason=problem)
     try:
@@ -94,12 +95,13 @@ def settle_claim(
 
 
 def _points(repriced: "Repricing") -> tuple[EquityPoint, ...]:
-    return tuple(map(EquityPoint, repriced.bars.tolist(), repriced.equity.tolist()))
+    ends = repriced.ends
+    return tuple(map(EquityPoint, repriced.bars[ends].tolist(), repriced.equity[ends].tolist()))
 
 
-def _unreadable(claim: TrialClaim, bars: list[int]) -> str | None:
-    if [point.bar for point in claim.equity] != bars:
-        return f"equity is not reported once for each of the window's {len(bars)} bars"
+def _unreadable(claim: TrialClaim, bars: Sequence[int], ends: Sequence[int]) -> str | None:
+    if [point.bar for point in claim.equity] != [bars[row] for row in ends]:
+        return f"equity is not reported once for each of the window's {len(ends)} sessions"
     inside = set(bars)
     for fill in claim.fills:
         if fill.bar not in inside:
@@ -151,7 +153,7 @@ def _text(fill: Fill | None) -> str:
 
 
 def _excess_leverage(repriced: "Repricing", bound: float) -> str | None:
-    # The harness checks at every close with the prices of that close; a negative equity gives
+    # The harness checks at every bar's close with the prices of that close; a negative equity gives
     # a negative leverage there, which passes.
     above = repriced.leverage > bound * (1.0 + TOLERANCE)
     if not above.any():

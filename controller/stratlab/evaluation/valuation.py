@@ -15,7 +15,7 @@ def closing_prices(prices: "PricePanel") -> "NDArray[np.float64]":
 
     A bar without a close is marked with the last one, multiplied by the splits and dividend
     ratios since; a symbol that has ended keeps its last mark, whatever happens to it later.
-    A dividend's ratio is 1 minus its amount over the close of the bar before the ex date.
+    A dividend's ratio is 1 minus its amount over the close of the session before the ex date.
 
     Source: ``DataPortal._get_daily_spot_value`` and
     ``SQLiteAdjustmentWriter.calc_dividend_ratios`` of zipline-reloaded 3.2.1.
@@ -39,6 +39,7 @@ def closing_prices(prices: "PricePanel") -> "NDArray[np.float64]":
 
 def _ratios(prices: "PricePanel") -> "NDArray[np.float64]":
     ratios = np.ones_like(prices.close)
+    sessions = prices.sessions
     row_of = {int(bar): row for row, bar in enumerate(prices.bars)}
     column_of = {symbol: column for column, symbol in enumerate(prices.symbols)}
     for split in prices.splits:
@@ -48,7 +49,11 @@ def _ratios(prices: "PricePanel") -> "NDArray[np.float64]":
         row = row_of.get(dividend.ex_bar, 0)
         if row > 0:
             column = column_of[dividend.symbol]
-            ratio = 1.0 - dividend.amount / prices.close[row - 1, column]
-            if ratio > 0:  # false for NaN: no close on the day before, no ratio
+            first = int(np.searchsorted(sessions, sessions[row - 1]))
+            closes = prices.close[first:row, column]
+            known = closes[~np.isnan(closes)]
+            # Without a close in the session before there is no ratio.
+            ratio = 1.0 - dividend.amount / known[-1] if len(known) else 0.0
+            if ratio > 0:
                 ratios[row, column] *= ratio
     return ratios
