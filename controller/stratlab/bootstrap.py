@@ -21,7 +21,7 @@ from stratlab.campaigns.reports import Reports
 from stratlab.campaigns.trials import TrialDesk
 from stratlab.domain.errors import DataSetNotFoundError, WrongStateError
 from stratlab.domain.market import DataSet
-from stratlab.domain.ports import Artifacts, MarketData, Repository, Screener
+from stratlab.domain.ports import Artifacts, MarketData, Repository, Screener, TrustedJobs
 from stratlab.domain.strategy import GeneratorKind
 from stratlab.evaluation import HostEvaluator
 from stratlab.generation import TemplateGenerator, templates_for
@@ -136,6 +136,17 @@ def build_data_set(settings: Settings, name: str) -> DataSet:
         raise DataSetNotFoundError(
             f"no data set {name!r} comes with stratlab", hint="The only one is us-daily."
         )
+    with trusted_jobs(settings) as jobs:
+        return recipe(settings.home_path, jobs)
+
+
+@contextmanager
+def trusted_jobs(settings: Settings) -> Iterator[TrustedJobs]:
+    """Open what runs our own programs in the sandbox image; makes the home directory.
+
+    Raises:
+        EngineUnavailableError: No engine answers.
+    """
     home = settings.home_path
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     with contextlib.closing(DockerEngine(settings.sandbox.engine)) as engine:
@@ -148,7 +159,7 @@ def build_data_set(settings: Settings, name: str) -> DataSet:
             sandbox.cgroup_parent,
             paths=HostPaths.of(home, sandbox.host_home),
         )
-        return recipe(home, jobs)
+        yield jobs
 
 
 @contextmanager

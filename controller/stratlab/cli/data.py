@@ -1,10 +1,11 @@
-"""``stratlab data``: list, describe, verify and build data sets."""
+"""``stratlab data``: add, list, describe, verify, build and remove data sets."""
 # ruff: noqa: PLC0415 (keeps start-up fast: `--help` imports none of it)
 
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stratlab.cli import data_import
 from stratlab.cli.options import JsonOption, settings_of
 from stratlab.cli.output import plain, print_json, print_line, print_table
 from stratlab.cli.progress import spinner
@@ -13,7 +14,10 @@ if TYPE_CHECKING:
     from stratlab.settings import Settings
     from stratlab_proto.v1 import backtest_service_pb2 as pb
 
-app = typer.Typer(no_args_is_help=True, help="Look at the data that strategies run on.")
+app = typer.Typer(no_args_is_help=True, help="The data that strategies run on.")
+app.command()(data_import.add)
+app.command()(data_import.generate)
+app.command()(data_import.remove)
 
 _NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Data set, e.g. us-daily.")]
 
@@ -50,6 +54,9 @@ def describe(context: typer.Context, name: _NameArgument, as_json: JsonOption = 
     for tier in ("train", "validation", "holdout"):
         if record[tier]:
             print_line(f"{tier:<11} {record[tier]['start']} to {record[tier]['end']}")
+    for scale in record["scales"]:
+        stored = f"prices times {scale['price']:g}, volumes times {scale['volume']:g}"
+        print_line(f"stored      {scale['symbol']}: {stored}")
     print_line(f"provenance  {record['provenance']}")
     for caveat in record["caveats"]:
         print_line(f"- {caveat}")

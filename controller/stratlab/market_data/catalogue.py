@@ -34,7 +34,7 @@ class Catalogue:
             DataSetNotFoundError: No data set has that name.
             DataSetCorruptError: Its manifest is not what was written.
         """
-        return read_manifest(self._directory(name)).data_set
+        return read_manifest(self.directory(name)).data_set
 
     def prices(self, market: MarketSet, tier: Tier) -> PricePanel:
         """Return raw prices of ``market`` from the warm-up to the end of ``tier``.
@@ -51,7 +51,7 @@ class Catalogue:
         if market.timeframe != data_set.timeframe:
             raise _not_found("timeframe", market.timeframe, [data_set.timeframe], data_set.name)
         last = _tier_range(data_set, tier).end
-        directory = self._directory(data_set.name)
+        directory = self.directory(data_set.name)
         panel = load_panel(directory, data_set.digest, market.symbols, last)
         scales = {name: s for name, s in data_set.scales.items() if name in market.symbols}
         return replace(panel, scales=scales) if scales else panel
@@ -63,7 +63,7 @@ class Catalogue:
             DataSetNotFoundError: No such data set or tier.
         """
         _tier_range(self.get(name), tier)
-        return self._directory(name) / TIERS / tier.value
+        return self.directory(name) / TIERS / tier.value
 
     def verify(self, name: str) -> None:
         """Compare every byte with the manifest.
@@ -72,7 +72,7 @@ class Catalogue:
             DataSetNotFoundError: No data set has that name.
             DataSetCorruptError: A file is missing, added or changed; names it.
         """
-        directory = self._directory(name)
+        directory = self.directory(name)
         expected = read_manifest(directory).files
         found = set(list_files(directory))
         for file in sorted(found | expected.keys()):
@@ -83,7 +83,12 @@ class Catalogue:
             if (directory / file).is_symlink() or hash_file(directory / file) != expected[file]:
                 raise _corrupt(directory, file, "was changed")
 
-    def _directory(self, name: str) -> Path:
+    def directory(self, name: str) -> Path:
+        """Return the directory of a data set, whatever state it is in.
+
+        Raises:
+            DataSetNotFoundError: No data set has that name.
+        """
         # One plain folder name, so that none can lead out of the folder.
         plain = name == Path(name).name != "" and name[0] != "." and "\0" not in name
         if not (plain and (self._folder / name).is_dir()):
@@ -112,7 +117,11 @@ def _not_found(
     owner = f"data set {data_set!r} has no {kind}" if data_set else f"there is no {kind}"
     close = get_close_matches(name, known, n=1, cutoff=0.5)
     guess = f"Did you mean {close[0]!r}? " if close else ""
-    listed = f"Known: {', '.join(known)}." if known else "Build one with `make data`."
+    listed = (
+        f"Known: {', '.join(known)}."
+        if known
+        else "Build one with `make data`, or bring your own: `stratlab data add`."
+    )
     return DataSetNotFoundError(
         f"{owner} {name!r}", hint=guess + listed, data_set=data_set or name, missing=name
     )

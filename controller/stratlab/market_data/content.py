@@ -9,7 +9,7 @@ from datetime import date
 from typing import TYPE_CHECKING, final
 
 from stratlab.domain.errors import InvalidInputError
-from stratlab.domain.market import Scale, Tier, TierRange
+from stratlab.domain.market import DAILY, Scale, Tier, TierRange
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,18 +30,21 @@ _PLAIN = Scale()
 class Content:
     """Everything that a data set's digest covers.
 
-    Sessions are pandas timestamps at midnight without time zone.
+    Sessions are pandas timestamps at midnight without time zone, labels the ends of intraday
+    bars in UTC, without time zone too.
 
     Attributes:
         calendar: Exchange calendar name.
         timeframe: Bar length.
         prices: Columns symbol, session, open, high, low, close, volume; raw prices in account
             currency, multiples of 0.001, in stored units; ordered by symbol and session.
+            Intraday bars have a column label after the symbol and are ordered by it.
         splits: Columns symbol, session, ratio (0.5 is two for one); in force at that open.
         dividends: Columns symbol, ex_session, pay_session, amount (cash for each stored share).
         tiers: Traded range of each tier, bounds are sessions.
         scales: Of the symbols whose numbers are not stored as they are.
-        empty_sessions: Sessions of the calendar on which no symbol has a bar, ascending.
+        empty_sessions: Sessions of the calendar on which no symbol has a bar, ascending; not
+            told for intraday bars, where such a session is no part of any trial.
     """
 
     calendar: str
@@ -109,7 +112,13 @@ def canonical(
         InvalidInputError: A value is missing, inconsistent or does not fit zipline's numbers;
             names the symbol and session.
     """
-    prices = _ordered(prices, ["symbol", "session"], [*PRICE_FIELDS, "volume"])
+    if timeframe == DAILY:
+        prices = _ordered(prices, ["symbol", "session"], [*PRICE_FIELDS, "volume"])
+    else:
+        intraday = _intraday()
+        intraday.check_timeframe(timeframe)
+        prices = intraday.with_sessions(prices, calendar, timeframe)
+        prices = _ordered(prices, ["symbol", "label"], ["session", *PRICE_FIELDS, "volume"])
     splits = _ordered(splits, ["symbol", "session"], ["ratio"])
     dividends = _ordered(dividends, ["symbol", "ex_session"], ["pay_session", "amount"])
     used = {name: scale for name, scale in sorted((scales or {}).items()) if scale != _PLAIN}
@@ -118,6 +127,9 @@ def canonical(
         prices[name] = (prices[name].astype("float64") * PRICE_UNITS).round() / PRICE_UNITS
     _check_prices(prices)
     prices["volume"] = prices["volume"].astype("int64")
+    if timeframe != DAILY:
+        intraday.check_intraday(prices, len(splits) + len(dividends), calendar)
+        empty_sessions = ()
     sessions = prices["session"].drop_duplicates().sort_values().to_numpy()
     for table, column, value in (
         (splits, "session", "ratio"),
@@ -145,6 +157,12 @@ def canonical(
         scales=used,
         empty_sessions=tuple(sorted(set(empty_sessions) - set(days))),
     )
+
+
+def _intraday() -> "ModuleType":
+    from stratlab.market_data import intraday  # noqa: PLC0415 - loads pandas
+
+    return intraday
 
 
 def _apply_scales(
@@ -188,13 +206,13 @@ def _check_prices(prices: "pd.DataFrame") -> None:
             f"has a volume above {UINT32_MAX}, the most that zipline can store",
         ),
     ):
-        _refuse(prices, wrong, "session", complaint)
+        _refuse(prices, wrong, "label" if "label" in prices else "session", complaint)
 
 
 def _refuse(table: "pd.DataFrame", wrong: "pd.Series[bool]", column: str, complaint: str) -> None:
     if wrong.any():
         row = table[wrong].iloc[0]
-        session = row[column].date()
+        session = row[column] if column == "label" else row[column].date()
         raise InvalidInputError(
             f"{row['symbol']} {session} {complaint} ({int(wrong.sum())} such rows)",
             hint="Correct these rows of the input and build again.",
@@ -239,6 +257,8 @@ def _column_bytes(table: "pd.DataFrame", name: str) -> bytes:
     column = table[name]
     if name == "symbol":
         return json.dumps(column.tolist()).encode()
+    if name == "label":
+        return column.to_numpy().astype("datetime64[s]").astype("<i8").tobytes()
     if name.endswith("session"):
         return column.to_numpy().astype("datetime64[D]").astype("<i8").tobytes()
     if name in PRICE_FIELDS:
