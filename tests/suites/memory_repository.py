@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from stratlab.domain.access import OWNER
 from stratlab.domain.campaign import (
     Artifact,
     Campaign,
@@ -76,7 +77,9 @@ class MemoryRepository:
         with self._write() as tables:
             yield _MemoryTransaction(tables)
 
-    def create_campaign(self, campaign: Campaign, request_id: str) -> Campaign:
+    def create_campaign(
+        self, campaign: Campaign, request_id: str, actor: str = OWNER.name
+    ) -> Campaign:
         with self._write() as tables:
             earlier = tables.campaigns.get(tables.requests.get(request_id, ""))
             if request_id and earlier is not None:
@@ -96,6 +99,7 @@ class MemoryRepository:
                     "state": campaign.state.value,
                     "data_digest": campaign.data_digest,
                     "spec": to_tree(campaign.spec),
+                    "actor": actor,
                 },
             )
         return campaign

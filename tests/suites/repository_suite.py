@@ -39,6 +39,9 @@ class RepositorySuite:
         assert [(e.number, e.kind) for e in events] == [(1, EventKind.CAMPAIGN_CREATED)]
         assert events[0].at == campaign.created_at
         assert '"display_name":"pilot"' in events[0].payload
+        assert '"actor":"owner"' in events[0].payload
+        repository.create_campaign(a_campaign("c2"), "r2", actor="alice")
+        assert '"actor":"alice"' in repository.events("c2")[0].payload
 
     def test_request_id_repeated_returns_the_first_campaign(self, repository):
         first = repository.create_campaign(a_campaign("c1"), "r1")

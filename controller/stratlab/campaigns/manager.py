@@ -12,6 +12,7 @@ import structlog
 from stratlab.campaigns.loop import CampaignLoop, Workshop
 from stratlab.campaigns.transitions import record_transition
 from stratlab.campaigns.uninterrupted import uninterrupted
+from stratlab.domain.access import OWNER
 from stratlab.domain.campaign import Campaign, CampaignSpec, CampaignState
 from stratlab.domain.errors import (
     InfrastructureError,
@@ -58,7 +59,9 @@ class CampaignManager:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def create(self, spec: CampaignSpec, request_id: str) -> Campaign:
+    async def create(
+        self, spec: CampaignSpec, request_id: str, actor: str = OWNER.name
+    ) -> Campaign:
         """Check a specification, store the campaign and start it.
 
         Raises:
@@ -82,30 +85,32 @@ class CampaignManager:
             updated_at=now,
         )
         repository = self._workshop.repository
-        campaign = await uninterrupted(lambda: repository.create_campaign(draft, request_id))
+        campaign = await uninterrupted(lambda: repository.create_campaign(draft, request_id, actor))
         if not campaign.state.is_final and campaign.state is not CampaignState.PAUSED:
             self._spawn(campaign)
         return campaign
 
-    async def pause(self, campaign_id: str) -> Campaign:
+    async def pause(self, campaign_id: str, actor: str = OWNER.name) -> Campaign:
         """Stop a campaign before its next step; its running trials are run again later.
 
         Raises:
             NotFoundError: No campaign has that id.
             WrongStateError: It is paused or final already.
         """
-        return await self._interrupt(campaign_id, CampaignState.PAUSED, "PAUSED_BY_USER")
+        return await self._interrupt(campaign_id, CampaignState.PAUSED, "PAUSED_BY_USER", actor)
 
-    async def cancel(self, campaign_id: str) -> Campaign:
+    async def cancel(self, campaign_id: str, actor: str = OWNER.name) -> Campaign:
         """End a campaign and kill its containers.
 
         Raises:
             NotFoundError: No campaign has that id.
             WrongStateError: It is final already.
         """
-        return await self._interrupt(campaign_id, CampaignState.CANCELLED, "CANCELLED_BY_USER")
+        return await self._interrupt(
+            campaign_id, CampaignState.CANCELLED, "CANCELLED_BY_USER", actor
+        )
 
-    async def resume(self, campaign_id: str) -> Campaign:
+    async def resume(self, campaign_id: str, actor: str = OWNER.name) -> Campaign:
         """Continue a paused campaign where it stood.
 
         Raises:
@@ -118,7 +123,7 @@ class CampaignManager:
                 raise WrongStateError(
                     f"campaign {campaign_id} is {campaign.state}, not paused", state=campaign.state
                 )
-            resumed = await self._move(campaign, campaign.resume_state, "RESUMED_BY_USER")
+            resumed = await self._move(campaign, campaign.resume_state, "RESUMED_BY_USER", actor)
             self._spawn(resumed)
             return resumed
 
@@ -180,7 +185,9 @@ class CampaignManager:
         with contextlib.suppress(StratlabError):
             await self._move(await self._stored(campaign_id), state, reason)
 
-    async def _interrupt(self, campaign_id: str, state: CampaignState, reason: str) -> Campaign:
+    async def _interrupt(
+        self, campaign_id: str, state: CampaignState, reason: str, actor: str
+    ) -> Campaign:
         async with self._lock(campaign_id):
             campaign = await self._stored(campaign_id)
             if campaign.state.is_final or campaign.state is state:
@@ -195,9 +202,11 @@ class CampaignManager:
             campaign = await self._stored(campaign_id)
             if campaign.state.is_final or campaign.state is state:
                 return campaign
-            return await self._move(campaign, state, reason)
+            return await self._move(campaign, state, reason, actor)
 
-    async def _move(self, campaign: Campaign, state: CampaignState, reason: str) -> Campaign:
+    async def _move(
+        self, campaign: Campaign, state: CampaignState, reason: str, actor: str = ""
+    ) -> Campaign:
         paused = state is CampaignState.PAUSED
         after = replace(
             campaign,
@@ -209,7 +218,7 @@ class CampaignManager:
 
         def write() -> Campaign:
             with self._workshop.repository.transaction() as transaction:
-                return record_transition(transaction, campaign, after)
+                return record_transition(transaction, campaign, after, actor)
 
         moved = await uninterrupted(write)
         if moved.state.is_final:

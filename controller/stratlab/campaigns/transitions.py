@@ -6,8 +6,16 @@ from stratlab.domain.events import EventKind
 from stratlab.domain.ports import Transaction
 
 
-def record_transition(transaction: Transaction, before: Campaign, after: Campaign) -> Campaign:
+def record_transition(
+    transaction: Transaction, before: Campaign, after: Campaign, actor: str = ""
+) -> Campaign:
     """Write a campaign's change of state with its transition and event.
+
+    Args:
+        transaction: Everything is written in it.
+        before: The campaign as it is stored.
+        after: The campaign as it shall be.
+        actor: Who asked for the change; "" when the lab moves by itself.
 
     Raises:
         WrongStateError: The state machine has no such transition.
@@ -31,6 +39,11 @@ def record_transition(transaction: Transaction, before: Campaign, after: Campaig
         before.id,
         after.updated_at,
         EventKind.STATE_CHANGED,
-        {"from": before.state.value, "to": after.state.value, "reason": after.state_reason},
+        {
+            "from": before.state.value,
+            "to": after.state.value,
+            "reason": after.state_reason,
+            **({"actor": actor} if actor else {}),
+        },
     )
     return transaction.save_campaign(after)

@@ -13,13 +13,17 @@ The tree (reason codes are class attributes and equal ``ErrorReason`` in the pro
     ├── AlreadyExistsError           same name or request with other content
     ├── WrongStateError              the resource's state does not allow this call
     ├── AccessError                  who may do what
+    │   ├── UnauthenticatedError     no token, or none that counts
     │   ├── UnsafeConfigurationError refused instead of warned about
     │   └── PermissionDeniedError
     ├── UnavailableError             try again, or start what is missing
     │   ├── ServerUnreachableError
+    │   │   └── ServerStoppingError  the controller ends; another one will answer
     │   ├── EngineUnavailableError   no Docker engine answers
     │   └── SandboxNotReadyError     image missing or a limit is unproven
     ├── LimitExceededError           a quota, message size or deadline of ours
+    │   ├── RateLimitedError         the same call succeeds later
+    │   └── CallTimeoutError         a unary call took too long
     ├── IntegrityError               stored bytes are not what was written
     │   ├── DataSetCorruptError
     │   └── AuditBrokenError
@@ -131,6 +135,13 @@ class AccessError(StratlabError):
     default_hint = "Ask an operator of this server."
 
 
+class UnauthenticatedError(AccessError):
+    """The caller did not prove who it is."""
+
+    reason = "UNAUTHENTICATED"
+    default_hint = "Send a valid token (`--token-file FILE`); `stratlab token create` makes them."
+
+
 class UnsafeConfigurationError(AccessError):
     """A configuration that would weaken the isolation is refused."""
 
@@ -158,6 +169,15 @@ class ServerUnreachableError(UnavailableError):
     default_hint = "Start one with `stratlab serve`, or check --address."
 
 
+class ServerStoppingError(ServerUnreachableError):
+    """The controller ends the call because it stops."""
+
+    reason = "SERVER_STOPPING"
+    default_hint = (
+        "Make the same call again once the controller runs; nothing that was stored is lost."
+    )
+
+
 class EngineUnavailableError(UnavailableError):
     """No Docker engine answers."""
 
@@ -177,6 +197,20 @@ class LimitExceededError(StratlabError):
 
     reason = "LIMIT_EXCEEDED"
     default_hint = "Send less, or raise the limit in the settings."
+
+
+class RateLimitedError(LimitExceededError):
+    """A token made too many calls, or holds too many streams."""
+
+    reason = "RATE_LIMITED"
+    default_hint = "Wait as long as `retry_seconds` says, or end streams that are not needed."
+
+
+class CallTimeoutError(LimitExceededError):
+    """A unary call took longer than the server allows."""
+
+    reason = "CALL_TIMEOUT"
+    default_hint = "Try again when the controller has less to do."
 
 
 class IntegrityError(StratlabError):

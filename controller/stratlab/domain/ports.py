@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol, final
 
+from stratlab.domain.access import OWNER
 from stratlab.domain.campaign import (
     Artifact,
     Campaign,
@@ -291,8 +292,15 @@ class Repository(Protocol):
         """Open a write transaction: committed on leaving, rolled back on an exception."""
         ...
 
-    def create_campaign(self, campaign: Campaign, request_id: str) -> Campaign:
+    def create_campaign(
+        self, campaign: Campaign, request_id: str, actor: str = OWNER.name
+    ) -> Campaign:
         """Insert a campaign with its first event, or return the one of the same request id.
+
+        Args:
+            campaign: Stored as it is.
+            request_id: Chosen by the client; "" never matches an earlier request.
+            actor: Who creates it; part of the first event.
 
         Raises:
             AlreadyExistsError: The request id was used with another specification.

@@ -7,6 +7,7 @@ from typing import Any, Self, final
 
 from sqlalchemy import Connection, Row, Select, and_, insert, or_, select
 
+from stratlab.domain.access import OWNER
 from stratlab.domain.campaign import (
     Artifact,
     Campaign,
@@ -86,12 +87,15 @@ class SqlRepository:
         with self._database.write() as connection:
             yield SqlTransaction(connection)
 
-    def create_campaign(self, campaign: Campaign, request_id: str) -> Campaign:
+    def create_campaign(
+        self, campaign: Campaign, request_id: str, actor: str = OWNER.name
+    ) -> Campaign:
         """Insert a campaign with its first event, or return the one of the same request id.
 
         Args:
             campaign: Stored as it is, revision included.
             request_id: Chosen by the client; "" never matches an earlier request.
+            actor: Who creates it; part of the first event.
 
         Raises:
             AlreadyExistsError: The request id was used with another specification, or the
@@ -131,6 +135,7 @@ class SqlRepository:
                     "state": campaign.state.value,
                     "data_digest": campaign.data_digest,
                     "spec": to_tree(campaign.spec),
+                    "actor": actor,
                 },
             )
         return campaign

@@ -78,6 +78,16 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The database could not be read or written."""
     ERROR_REASON_DISK_FULL: _ErrorReason.ValueType  # 25
     """No space is left where the server writes."""
+    ERROR_REASON_UNAUTHENTICATED: _ErrorReason.ValueType  # 26
+    """The caller sent no token, or none that counts."""
+    ERROR_REASON_RATE_LIMITED: _ErrorReason.ValueType  # 27
+    """The token made too many calls or holds too many streams; google.rpc.RetryInfo says when to
+    call again.
+    """
+    ERROR_REASON_CALL_TIMEOUT: _ErrorReason.ValueType  # 28
+    """A unary call took longer than the server allows."""
+    ERROR_REASON_SERVER_STOPPING: _ErrorReason.ValueType  # 29
+    """The server stops; the same call succeeds at its successor."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed; sent as the reason of google.rpc.ErrorInfo with the domain "stratlab"."""
@@ -134,6 +144,16 @@ ERROR_REASON_STORE_ERROR: ErrorReason.ValueType  # 24
 """The database could not be read or written."""
 ERROR_REASON_DISK_FULL: ErrorReason.ValueType  # 25
 """No space is left where the server writes."""
+ERROR_REASON_UNAUTHENTICATED: ErrorReason.ValueType  # 26
+"""The caller sent no token, or none that counts."""
+ERROR_REASON_RATE_LIMITED: ErrorReason.ValueType  # 27
+"""The token made too many calls or holds too many streams; google.rpc.RetryInfo says when to
+call again.
+"""
+ERROR_REASON_CALL_TIMEOUT: ErrorReason.ValueType  # 28
+"""A unary call took longer than the server allows."""
+ERROR_REASON_SERVER_STOPPING: ErrorReason.ValueType  # 29
+"""The server stops; the same call succeeds at its successor."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 
 class _Outcome:
