@@ -1,12 +1,23 @@
 """The first screening layers, in the process that users get."""
 
+import gc
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stratlab.domain.strategy import Severity
-from stratlab.screening import SubprocessScreener
+from stratlab.screening import SubprocessScreener, worker
 from stratlab.screening.worker import findings
+
+GONE = "gone"
 
 HONEST = """
 from zipline.api import order_target_percent, symbol, schedule_function, date_rules
@@ -156,3 +167,94 @@ def test_recursion_bomb_is_a_finding_not_a_crash() -> None:
 def test_any_text_gives_a_report(text: str) -> None:
     report = SubprocessScreener().screen(text)
     assert all(finding.message for finding in report.findings)
+
+
+def test_second_source_costs_no_interpreter() -> None:
+    screener = SubprocessScreener()
+    screener.screen(HONEST)
+    (worker,) = screener._idle
+    assert screener.screen(HONEST).passed
+    assert screener._idle == [worker]
+
+
+def test_source_after_a_bomb_is_screened_as_if_there_had_been_none() -> None:
+    screener = SubprocessScreener()
+    assert not screener.screen(strategy("x = " + "-" * 100_000 + "1")).passed
+    assert screener.screen(HONEST).findings == ()
+
+
+def test_worker_killed_while_idle_is_replaced() -> None:
+    screener = SubprocessScreener()
+    screener.screen(HONEST)
+    os.kill(screener._idle[0].process_id, signal.SIGKILL)
+    assert screener.screen(HONEST).passed
+
+
+def test_child_beyond_its_processor_time_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    def spin(_: str) -> list[object]:
+        while True:
+            pass
+
+    monkeypatch.setattr(worker, "CPU_SECONDS", 1)
+    monkeypatch.setattr(worker, "findings", spin)
+    status, answer = worker._in_child(b"")
+    assert os.WIFSIGNALED(status)
+    assert answer == b""
+    screener = SubprocessScreener()
+    monkeypatch.setattr(screener, "_exchange", lambda _: (status, answer))
+    assert screener.screen(HONEST).findings[0].rule == "unscreenable"
+
+
+def test_worker_that_does_not_answer_is_killed_after_the_deadline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    screener = SubprocessScreener()
+    screener.screen(HONEST)
+    stopped = screener._idle[0].process_id
+    os.kill(stopped, signal.SIGSTOP)
+    monkeypatch.setattr("stratlab.screening.screener.TIMEOUT_SECONDS", 0.3)
+    report = screener.screen(HONEST)
+    assert [finding.message for finding in report.findings] == ["screening took too long"]
+    assert state(stopped) == GONE
+    monkeypatch.undo()
+    assert screener.screen(HONEST).passed
+
+
+def test_many_threads_get_their_own_answers() -> None:
+    screener = SubprocessScreener()
+    sources = [HONEST, *(strategy(f"x = eval('{n}')") for n in range(15))]
+    with ThreadPoolExecutor(8) as pool:
+        reports = list(pool.map(screener.screen, sources))
+    assert [report.passed for report in reports] == [True] + [False] * 15
+    assert len(screener._idle) <= 2
+
+
+def test_no_process_is_left_when_the_screener_is_gone() -> None:
+    screener = SubprocessScreener()
+    screener.screen(HONEST)
+    worker_id = screener._idle[0].process_id
+    del screener
+    gc.collect()
+    assert state(worker_id) == GONE
+
+
+def test_worker_ends_with_a_killed_controller() -> None:
+    program = (
+        "import time; from stratlab.screening import SubprocessScreener as S;"
+        "s = S(); s.screen(''); print(s._idle[0].process_id, flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as controller:
+        worker_id = int(controller.stdout.readline())
+        assert state(worker_id) != GONE
+        controller.kill()
+    deadline = time.monotonic() + 10
+    while state(worker_id) not in {GONE, "Z"}:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def state(process_id: int) -> str:
+    try:
+        return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return GONE

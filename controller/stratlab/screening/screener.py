@@ -1,19 +1,36 @@
-"""Implements the ``Screener`` port with one short-lived process per source."""
+"""Implements the ``Screener`` port with processes that fork a child for each source."""
 
 import json
+import os
+import select
 import subprocess
 import sys
-from typing import final
+import time
+import weakref
+from contextlib import suppress
+from threading import Lock
+from typing import Final, final
 
 from stratlab.domain.strategy import Finding, ScreeningReport, Severity
+from stratlab.screening.worker import ANSWER, REQUEST
 from stratlab_runner import contract
 
-TIMEOUT_SECONDS = 15.0
+TIMEOUT_SECONDS: Final = 15.0
+_KEPT: Final = 2
+_CHUNK: Final = 1 << 16
 
 
 @final
 class SubprocessScreener:
-    """Screens in a process of its own; never raises on any text."""
+    """Screens in a process of its own; never raises on any text. Safe from any thread.
+
+    A source costs a fork, not the start of an interpreter. Sources that are screened at the same
+    time get processes of their own, so that a slow one keeps nobody waiting.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._idle: list[_Worker] = []
 
     def screen(self, source: str) -> ScreeningReport:
         """Return the findings of all layers that ran."""
@@ -21,18 +38,86 @@ class SubprocessScreener:
         # What is far too large is not even handed over; the static layer explains it.
         content = content[: contract.MAX_SOURCE_BYTES + 1]
         try:
-            done = subprocess.run(
-                [sys.executable, "-P", "-m", "stratlab.screening.worker"],
-                input=content,
-                capture_output=True,
-                timeout=TIMEOUT_SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
+            status, answer = self._exchange(content)
+        except TimeoutError:
             return _unscreenable("screening took too long")
-        if done.returncode != 0:
-            return _unscreenable(f"screening ended with code {done.returncode}")
-        return ScreeningReport(tuple(_finding(record) for record in json.loads(done.stdout)))
+        except OSError:
+            return _unscreenable("the screening process ended")
+        if status != 0:
+            return _unscreenable(f"screening ended with status {status}")
+        return ScreeningReport(tuple(_finding(record) for record in json.loads(answer)))
+
+    def _exchange(self, content: bytes) -> tuple[int, bytes]:
+        with self._lock:
+            worker = self._idle.pop() if self._idle else None
+        if worker is not None:
+            # It may have been killed while it waited, which is no fault of this source.
+            with suppress(BrokenPipeError, ConnectionResetError):
+                return self._ask(worker, content)
+        return self._ask(_Worker(), content)
+
+    def _ask(self, worker: "_Worker", content: bytes) -> tuple[int, bytes]:
+        try:
+            answer = worker.ask(content)
+        except BaseException:
+            worker.stop()
+            raise
+        with self._lock:
+            if len(self._idle) < _KEPT:
+                self._idle.append(worker)
+                return answer
+        worker.stop()
+        return answer
+
+
+@final
+class _Worker:
+    # One process of `screening.worker`. It ends with us: its stdin does.
+    def __init__(self) -> None:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "stratlab.screening.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+            # Ctrl-C is for the controller; the worker ends when that says so.
+            start_new_session=True,
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._requests, self._answers = process.stdin, process.stdout
+        self.process_id = process.pid
+        self.stop = weakref.finalize(self, _stop, process)
+
+    def ask(self, content: bytes) -> tuple[int, bytes]:
+        deadline = time.monotonic() + TIMEOUT_SECONDS
+        self._requests.write(REQUEST.pack(len(content)))
+        # Reads all of a request before it does anything, so this cannot block for long.
+        view = memoryview(content)
+        while view:
+            view = view[self._requests.write(view) :]
+        status, size = ANSWER.unpack(self._read(ANSWER.size, deadline))
+        return status, self._read(size, deadline)
+
+    def _read(self, size: int, deadline: float) -> bytes:
+        parts = bytearray()
+        while len(parts) < size:
+            ready, _, _ = select.select([self._answers], [], [], deadline - time.monotonic())
+            if not ready:
+                raise TimeoutError
+            part = os.read(self._answers.fileno(), min(size - len(parts), _CHUNK))
+            if not part:
+                raise ConnectionResetError
+            parts += part
+        return bytes(parts)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            pipe.close()
+    process.kill()
+    process.wait()
 
 
 def _finding(record: dict[str, str | int]) -> Finding:
