@@ -3,8 +3,8 @@
 import asyncio
 import itertools
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from stratlab.domain.errors import StratlabError
@@ -55,6 +55,7 @@ class FakeSandbox:
         live: Containers that would exist now.
         batches: Every batch it was given.
         raises: Raised by the coming calls, one each.
+        honest: Makes the claim of an honest trial from source and trial, None for the above.
     """
 
     scripts: Mapping[str, Script] = field(default_factory=dict)
@@ -62,6 +63,7 @@ class FakeSandbox:
     live: int = 0
     batches: list[TrialBatch] = field(default_factory=list)
     raises: list[StratlabError] = field(default_factory=list)
+    honest: Callable[[str, TrialSpec], TrialClaim] | None = None
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     def __post_init__(self) -> None:
@@ -120,6 +122,8 @@ class FakeSandbox:
                 trial.trial_id, outcome, reason, failure=failure, usage=usage, sandbox=identity
             )
         report(0.75)
+        if self.honest is not None:
+            return replace(self.honest(batch.source, trial), usage=usage, sandbox=identity)
         shares = int(trial.parameters.get("shares", 10))
         symbol = trial.market.symbols[0]
         return TrialClaim(

@@ -22,7 +22,13 @@ from stratlab.domain.campaign import CampaignSpec, StopRules
 from stratlab.domain.errors import DataSetNotFoundError, InvalidContractError
 from stratlab.domain.gates import Gates
 from stratlab.domain.market import DataSet, MarketSet, PricePanel, Tier, TierRange
-from stratlab.domain.ports import GenerationRequest, ProgressListener
+from stratlab.domain.ports import (
+    GenerationRequest,
+    Generator,
+    ProgressListener,
+    Sandbox,
+    Screener,
+)
 from stratlab.domain.strategy import Candidate, GeneratorKind, Lineage
 from stratlab.domain.trial import (
     EquityPoint,
@@ -133,6 +139,30 @@ class CountingGenerator:
         )
 
 
+def honest_claim(market_data: PanelData, source: str, trial: TrialSpec) -> TrialClaim:
+    """Return the claim of an honest run; its orders follow from source and parameters alone."""
+    panel = market_data.prices(trial.market, trial.window.tier)
+    text = f"{source}{sorted(trial.parameters.items())}{trial.window.tier}"
+    random = Random(hashlib.sha256(text.encode()).digest())
+    start = datetime.combine(trial.window.start, datetime.min.time(), UTC).timestamp()
+    bars = [bar for bar in panel.bars.tolist() if bar >= start]
+    moments = sorted(random.sample(bars[:-1], 12))
+    log = tuple(
+        Order(
+            number=number,
+            bar=bar,
+            phase=Phase.BAR,
+            symbol=random.choice(trial.market.symbols),
+            amount=random.choice([-1, 1]) * random.randint(50, 300),
+            kind=OrderKind.MARKET,
+        )
+        for number, bar in enumerate(moments, start=1)
+    )
+    own = reprice(log, panel, trial.window, trial.capital, trial.cost_model)
+    points = tuple(map(EquityPoint, own.bars.tolist(), own.equity.tolist()))
+    return TrialClaim(trial.trial_id, Outcome.SUCCEEDED, log=log, fills=own.fills, equity=points)
+
+
 @dataclass
 class ScriptedSandbox:
     """Places orders that follow from source and parameters alone; may fail as scripted.
@@ -160,35 +190,11 @@ class ScriptedSandbox:
             await asyncio.sleep(self.seconds / len(batch.trials))
             outcome = self.script(call, trial)
             claims.append(
-                self._honest(batch.source, trial)
+                honest_claim(self.market_data, batch.source, trial)
                 if outcome is None
                 else TrialClaim(trial.trial_id, outcome, "scripted")
             )
         return claims
-
-    def _honest(self, source: str, trial: TrialSpec) -> TrialClaim:
-        panel = self.market_data.prices(trial.market, trial.window.tier)
-        text = f"{source}{sorted(trial.parameters.items())}{trial.window.tier}"
-        random = Random(hashlib.sha256(text.encode()).digest())
-        start = datetime.combine(trial.window.start, datetime.min.time(), UTC).timestamp()
-        bars = [bar for bar in panel.bars.tolist() if bar >= start]
-        moments = sorted(random.sample(bars[:-1], 12))
-        log = tuple(
-            Order(
-                number=number,
-                bar=bar,
-                phase=Phase.BAR,
-                symbol=random.choice(trial.market.symbols),
-                amount=random.choice([-1, 1]) * random.randint(50, 300),
-                kind=OrderKind.MARKET,
-            )
-            for number, bar in enumerate(moments, start=1)
-        )
-        own = reprice(log, panel, trial.window, trial.capital, trial.cost_model)
-        points = tuple(map(EquityPoint, own.bars.tolist(), own.equity.tolist()))
-        return TrialClaim(
-            trial.trial_id, Outcome.SUCCEEDED, log=log, fills=own.fills, equity=points
-        )
 
 
 class SystemClock:
@@ -223,30 +229,37 @@ class SmallLab:
 
     repository: object
     artifacts: FileArtifacts
-    sandbox: ScriptedSandbox
+    sandbox: Sandbox
     manager: CampaignManager
 
 
 @contextmanager
-def small_lab(home: Path, *, generator: CountingGenerator | None = None, **sandbox: object):
-    """Open a lab on a home directory with a real store."""
+def small_lab(
+    home: Path,
+    *,
+    generator: Generator | None = None,
+    screener: Screener | None = None,
+    sandbox: Sandbox | None = None,
+    **script: object,
+):
+    """Open a lab on a home directory with a real store; ``script`` is for a ScriptedSandbox."""
     market_data = PanelData()
     with closing(open_repository(f"sqlite:///{home / 'stratlab.db'}")) as repository:
         artifacts = FileArtifacts(home, repository)
-        scripted = ScriptedSandbox(market_data, **sandbox)
+        chosen = sandbox or ScriptedSandbox(market_data, **script)
         evaluator, clock = HostEvaluator(), SystemClock()
         desk = TrialDesk(
             repository=repository,
             artifacts=artifacts,
             market_data=market_data,
-            sandbox=scripted,
+            sandbox=chosen,
             evaluator=evaluator,
             clock=clock,
         )
         workshop = Workshop(
             repository=repository,
             desk=desk,
-            screener=SubprocessScreener(),
+            screener=screener or SubprocessScreener(),
             generators={GeneratorKind.TEMPLATE: generator or CountingGenerator()},
             critic=RuleCritic(),
             evaluator=evaluator,
@@ -254,4 +267,4 @@ def small_lab(home: Path, *, generator: CountingGenerator | None = None, **sandb
             bus=EventBus(),
             clock=clock,
         )
-        yield SmallLab(repository, artifacts, scripted, CampaignManager(workshop, market_data))
+        yield SmallLab(repository, artifacts, chosen, CampaignManager(workshop, market_data))
