@@ -53,7 +53,12 @@ DIFFERENT = {
     "dividend": {"dividends": dividends_table(("BBB", DAYS[3], DAYS[5], 0.41))},
     "pay day": {"dividends": dividends_table(("BBB", DAYS[3], DAYS[6], 0.4))},
     "calendar": {"calendar": "XLON"},
-    "timeframe": {"timeframe": "1h"},
+    "timeframe": {
+        "timeframe": "1h",
+        "prices": pd.concat([bars("AAA", DAYS), bars("BBB", DAYS, 20.0)]).assign(
+            label=lambda table: table["session"] + pd.Timedelta(hours=20)
+        ),
+    },
     "tier": {"tiers": {**SMALL_TIERS, Tier.TRAIN: TierRange(DAYS[1], DAYS[4])}},
     "fewer tiers": {"tiers": {Tier.TRAIN: SMALL_TIERS[Tier.TRAIN]}},
 }

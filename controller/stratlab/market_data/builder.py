@@ -101,6 +101,7 @@ def _write(staging: Path, data_set: DataSet, content: Content, jobs: TrustedJobs
         "data_set": data_set.name,
         "digest": data_set.digest,
         "calendar": data_set.calendar,
+        "timeframe": data_set.timeframe,
         "tiers": {tier.value: span.end.isoformat() for tier, span in data_set.tiers.items()},
         "empty_sessions": [day.isoformat() for day in content.empty_sessions],
     }

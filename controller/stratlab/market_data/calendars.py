@@ -30,8 +30,8 @@ def sessions_between(calendar: str, first: date, last: date) -> pd.DatetimeIndex
     Raises:
         InvalidInputError: The calendar is none that is supported, or does not reach that far.
     """
-    sessions = _open(calendar, last).sessions
-    return sessions[(sessions >= str(first)) & (sessions <= str(last))]
+    sessions: pd.DatetimeIndex = _open(calendar, last).sessions
+    return sessions[(sessions >= pd.Timestamp(first)) & (sessions <= pd.Timestamp(last))]
 
 
 def sessions_of(calendar: str, timeframe: str, labels: pd.DatetimeIndex) -> pd.DatetimeIndex:
@@ -50,7 +50,7 @@ def sessions_of(calendar: str, timeframe: str, labels: pd.DatetimeIndex) -> pd.D
     """
     if labels.empty:
         return labels
-    schedule = _open(calendar, labels.max().date()).schedule
+    schedule: pd.DataFrame = _open(calendar, labels.max().date()).schedule
     closes = schedule["close"].dt.tz_localize(None)
     opens = schedule["open"].dt.tz_localize(None)
     place = closes.searchsorted(labels)
@@ -59,7 +59,8 @@ def sessions_of(calendar: str, timeframe: str, labels: pd.DatetimeIndex) -> pd.D
     since = labels - pd.DatetimeIndex(opens.iloc[place])
     whole = since % pd.Timedelta(minutes=INTRADAY_MINUTES[timeframe]) == pd.Timedelta(0)
     ends = labels == pd.DatetimeIndex(closes.iloc[place])
-    return schedule.index[place].where(inside & (since > pd.Timedelta(0)) & (whole | ends))
+    known = inside & (since > pd.Timedelta(0)) & (whole | ends)
+    return pd.DatetimeIndex(schedule.index[place].where(known))
 
 
 def _open(calendar: str, last: date) -> exchange_calendars.ExchangeCalendar:

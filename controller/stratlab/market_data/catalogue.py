@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import final
 
 from stratlab.domain.errors import DataSetCorruptError, DataSetNotFoundError
-from stratlab.domain.market import DataSet, MarketSet, PricePanel, Tier, TierRange
+from stratlab.domain.market import (
+    SESSIONS_PER_YEAR,
+    DataSet,
+    MarketSet,
+    PricePanel,
+    Tier,
+    TierRange,
+)
 from stratlab.market_data.layout import FOLDER, MANIFEST, TIERS
 from stratlab.market_data.manifest import hash_file, list_files, read_manifest
 
@@ -54,7 +61,7 @@ class Catalogue:
         directory = self.directory(data_set.name)
         panel = load_panel(directory, data_set.digest, market.symbols, last)
         scales = {name: s for name, s in data_set.scales.items() if name in market.symbols}
-        return replace(panel, scales=scales) if scales else panel
+        return replace(panel, scales=scales, sessions_per_year=SESSIONS_PER_YEAR[data_set.calendar])
 
     def mount(self, name: str, tier: Tier) -> Path:
         """Return the directory that a container serving ``tier`` gets read-only.

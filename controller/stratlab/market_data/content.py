@@ -115,7 +115,8 @@ def canonical(
     if timeframe == DAILY:
         prices = _ordered(prices, ["symbol", "session"], [*PRICE_FIELDS, "volume"])
     else:
-        intraday = _intraday()
+        from stratlab.market_data import intraday  # noqa: PLC0415 - keeps start-up fast
+
         intraday.check_timeframe(timeframe)
         prices = intraday.with_sessions(prices, calendar, timeframe)
         prices = _ordered(prices, ["symbol", "label"], ["session", *PRICE_FIELDS, "volume"])
@@ -157,12 +158,6 @@ def canonical(
         scales=used,
         empty_sessions=tuple(sorted(set(empty_sessions) - set(days))),
     )
-
-
-def _intraday() -> "ModuleType":
-    from stratlab.market_data import intraday  # noqa: PLC0415 - loads pandas
-
-    return intraday
 
 
 def _apply_scales(

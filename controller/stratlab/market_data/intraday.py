@@ -30,6 +30,11 @@ def with_sessions(prices: pd.DataFrame, calendar: str, timeframe: str) -> pd.Dat
     Raises:
         InvalidInputError: The calendar is unknown, or has no bar that ends at a label.
     """
+    if "label" not in prices:
+        raise InvalidInputError(
+            f"bars of {timeframe} need the time of their end",
+            hint="Give a column of times, or import the bars as daily ones.",
+        )
     labels = pd.DatetimeIndex(prices["label"])
     if labels.tz is not None:
         labels = labels.tz_convert("UTC").tz_localize(None)
@@ -69,15 +74,16 @@ def check_intraday(prices: pd.DataFrame, actions: int, calendar: str) -> None:
             hint="Leave them out, adjust the prices, or use daily bars.",
             calendar=calendar,
         )
-    total = prices.groupby(["symbol", "session"])["volume"].sum()
-    if (total > _UINT32_MAX).any():
-        symbol, session = total.idxmax()
+    total = prices.groupby(["symbol", "session"])["volume"].sum().reset_index()
+    if (total["volume"] > _UINT32_MAX).any():
+        row = total.loc[total["volume"].idxmax()]
+        day = row["session"].date()
         raise InvalidInputError(
-            f"{symbol} {session.date()} has a volume above {_UINT32_MAX} in one session, the most "
+            f"{row['symbol']} {day} has a volume above {_UINT32_MAX} in one session, the most "
             "that zipline can store",
             hint="Scale the symbol's volumes.",
-            symbol=symbol,
-            session=session.date(),
+            symbol=row["symbol"],
+            session=day,
         )
 
 

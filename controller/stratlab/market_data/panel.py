@@ -3,6 +3,7 @@
 Imported by the call that needs it: pandas takes half a second to load.
 """
 
+from collections.abc import Mapping
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -32,12 +33,13 @@ def load_panel(directory: Path, digest: str, symbols: tuple[str, ...], last: dat
     del digest
     end = pd.Timestamp(last)
     prices = pd.read_parquet(directory / PRICES, filters=[("session", "<=", end)])
-    sessions = pd.DatetimeIndex(prices["session"].unique())
-    if (directory / EMPTY_SESSIONS).exists():
-        table = pd.read_parquet(directory / EMPTY_SESSIONS, filters=[("session", "<=", end)])
-        sessions = sessions.union(pd.DatetimeIndex(table["session"]))
-    sessions = sessions.sort_values()
-    row = sessions.get_indexer(pd.DatetimeIndex(prices["session"]))
+    intraday = "label" in prices
+    if intraday:
+        pairs = prices[["label", "session"]].drop_duplicates("label").sort_values("label")
+        labels, sessions = pd.DatetimeIndex(pairs["label"]), pd.DatetimeIndex(pairs["session"])
+    else:
+        labels = sessions = _sessions(directory, prices, end)
+    row = labels.get_indexer(pd.DatetimeIndex(prices["label" if intraday else "session"]))
     column = pd.Index(symbols).get_indexer(pd.Index(prices["symbol"]))
     wanted = column >= 0
     columns: dict[str, NDArray[np.float64]] = {}
@@ -47,11 +49,13 @@ def load_panel(directory: Path, digest: str, symbols: tuple[str, ...], last: dat
             # Multiplied, not divided: so zipline turns its stored thousandths into doubles.
             values = np.rint(values * PRICE_UNITS) * (1 / PRICE_UNITS)
         empty = np.nan if name in PRICE_FIELDS else 0.0
-        columns[name] = np.full((len(sessions), len(symbols)), empty)
+        columns[name] = np.full((len(labels), len(symbols)), empty)
         columns[name][row[wanted], column[wanted]] = values
-    bars = sessions.to_numpy().astype("datetime64[s]").astype("int64")
-    for array in (bars, *columns.values()):
+    bars, days = (_epochs(index) for index in (labels, sessions))
+    for array in (bars, days, *columns.values()):
         array.flags.writeable = False
+    # The latest come first in the arguments, so that a session's first bar is what stays.
+    first_bar = dict(zip(days[::-1].tolist(), bars[::-1].tolist(), strict=True))
     return PricePanel(
         bars=bars,
         symbols=symbols,
@@ -60,17 +64,28 @@ def load_panel(directory: Path, digest: str, symbols: tuple[str, ...], last: dat
         low=columns["low"],
         close=columns["close"],
         volume=columns["volume"],
-        splits=_splits(directory, symbols, end),
-        dividends=_dividends(directory, symbols, end),
-        auto_close=_auto_close(symbols, bars, columns["volume"]),
+        splits=_splits(directory, symbols, end, first_bar),
+        dividends=_dividends(directory, symbols, end, first_bar),
+        auto_close=_auto_close(symbols, bars, days, columns["volume"]),
+        intraday_sessions=days if intraday else None,
     )
 
 
-def _splits(directory: Path, symbols: tuple[str, ...], end: pd.Timestamp) -> tuple[Split, ...]:
+def _sessions(directory: Path, prices: pd.DataFrame, end: pd.Timestamp) -> pd.DatetimeIndex:
+    sessions = pd.DatetimeIndex(prices["session"].unique())
+    if (directory / EMPTY_SESSIONS).exists():
+        table = pd.read_parquet(directory / EMPTY_SESSIONS, filters=[("session", "<=", end)])
+        sessions = sessions.union(pd.DatetimeIndex(table["session"]))
+    return sessions.sort_values()
+
+
+def _splits(
+    directory: Path, symbols: tuple[str, ...], end: pd.Timestamp, first_bar: Mapping[int, int]
+) -> tuple[Split, ...]:
     table = pd.read_parquet(directory / SPLITS, filters=[("session", "<=", end)])
     table = table[table["symbol"].isin(symbols)].sort_values(["session", "symbol"])
     return tuple(
-        Split(_epoch(session), symbol, ratio)
+        Split(first_bar[_epoch(session)], symbol, ratio)
         for session, symbol, ratio in zip(
             table["session"], table["symbol"], table["ratio"], strict=True
         )
@@ -78,12 +93,18 @@ def _splits(directory: Path, symbols: tuple[str, ...], end: pd.Timestamp) -> tup
 
 
 def _dividends(
-    directory: Path, symbols: tuple[str, ...], end: pd.Timestamp
+    directory: Path, symbols: tuple[str, ...], end: pd.Timestamp, first_bar: Mapping[int, int]
 ) -> tuple[Dividend, ...]:
     table = pd.read_parquet(directory / DIVIDENDS, filters=[("ex_session", "<=", end)])
     table = table[table["symbol"].isin(symbols)].sort_values(["ex_session", "symbol"])
+    # What is paid after the last session keeps its day: no run reaches it.
     return tuple(
-        Dividend(_epoch(ex_session), _epoch(pay_session), symbol, amount)
+        Dividend(
+            first_bar[_epoch(ex_session)],
+            first_bar.get(_epoch(pay_session), _epoch(pay_session)),
+            symbol,
+            amount,
+        )
         for ex_session, pay_session, symbol, amount in zip(
             table["ex_session"],
             table["pay_session"],
@@ -95,15 +116,23 @@ def _dividends(
 
 
 def _auto_close(
-    symbols: tuple[str, ...], bars: NDArray[np.int64], volume: NDArray[np.float64]
+    symbols: tuple[str, ...],
+    bars: NDArray[np.int64],
+    sessions: NDArray[np.int64],
+    volume: NDArray[np.float64],
 ) -> dict[str, int]:
-    # The first session after a symbol's last bar; a symbol with a bar in the last one lives on.
+    # The end of the first session without the symbol; one with a bar in the last session lives.
     closes = {}
     for column, symbol in enumerate(symbols):
         (traded,) = volume[:, column].nonzero()
-        if len(traded) and traded[-1] + 1 < len(bars):
-            closes[symbol] = int(bars[traded[-1] + 1])
+        if len(traded) and sessions[traded[-1]] < sessions[-1]:
+            following = sessions[sessions > sessions[traded[-1]]][0]
+            closes[symbol] = int(bars[sessions == following][-1])
     return closes
+
+
+def _epochs(index: pd.DatetimeIndex) -> NDArray[np.int64]:
+    return index.to_numpy().astype("datetime64[s]").astype("int64")
 
 
 def _epoch(session: pd.Timestamp) -> int:
