@@ -136,4 +136,5 @@ def _report_to_proto(report: BacktestReport) -> pb.BacktestResult:
         trial=trial,
         findings=findings_to_proto(report.screening),
         rejected=report.result is None,
+        caveats=report.caveats,
     )

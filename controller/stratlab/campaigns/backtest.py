@@ -44,11 +44,19 @@ class BacktestRequest:
 @final
 @dataclass(frozen=True, slots=True)
 class BacktestReport:
-    """What came of it; ``result`` is None when screening rejected the source."""
+    """What came of it; ``result`` is None when screening rejected the source.
+
+    Attributes:
+        result: The host's account of the trial.
+        screening: What the static layers found.
+        limits: What was in force.
+        caveats: Of the data set; belong wherever the result is shown.
+    """
 
     result: TrialResult | None
     screening: ScreeningReport
     limits: Limits
+    caveats: tuple[str, ...] = ()
 
 
 @final
@@ -84,7 +92,7 @@ class Backtester:
         if not request.skip_screening:
             screening = await asyncio.to_thread(self._screener.screen, request.source)
         if not screening.passed:
-            return BacktestReport(None, screening, request.limits)
+            return BacktestReport(None, screening, request.limits, data_set.caveats)
         batch = TrialBatch(
             campaign_id=ADHOC_CAMPAIGN,
             source=request.source,
@@ -96,7 +104,7 @@ class Backtester:
         result = await asyncio.to_thread(
             self._evaluator.settle, spec, claim, prices, request.limits
         )
-        return BacktestReport(result, screening, request.limits)
+        return BacktestReport(result, screening, request.limits, data_set.caveats)
 
 
 def _trial(request: BacktestRequest, data_set: DataSet) -> TrialSpec:

@@ -9,7 +9,7 @@ import typer
 
 from stratlab.cli.exit_codes import ExitCode, error_exit_code, outcome_exit_code
 from stratlab.cli.options import JsonOption, StrictOption, settings_of
-from stratlab.cli.output import plain, print_json, print_line, print_table
+from stratlab.cli.output import plain, print_caveats, print_json, print_line, print_table
 from stratlab.domain.errors import InvalidInputError, InvalidSourceError, StratlabError
 from stratlab.domain.trial import Outcome
 
@@ -215,6 +215,7 @@ def _print_result(result: "pb.BacktestResult") -> None:
         f"{len(trial['fills'])} fills; {usage.wall_seconds:.2f} s wall, {usage.cpu_seconds:.2f} s "
         f"CPU, start-up {usage.startup_seconds:.2f} s, {usage.max_rss_bytes / 2**20:.0f} MiB"
     )
+    print_caveats(result.caveats)
 
 
 def _exit_code(result: "pb.BacktestResult", *, strict: bool) -> ExitCode:

@@ -40,6 +40,7 @@ def backtest_record(result: backtest_service_pb2.BacktestResult) -> dict[str, An
         "error": _failure(trial["error"]),
         "rejected": result.rejected,
         "findings": [plain(finding) for finding in result.findings],
+        "caveats": list(result.caveats),
     }
     if result.rejected:
         worst = next(finding for finding in record["findings"] if finding["severity"] == "error")
@@ -70,6 +71,7 @@ def error_only_record(error: StratlabError) -> dict[str, Any]:
         },
         "rejected": False,
         "findings": [],
+        "caveats": [],
     }
 
 

@@ -3,7 +3,7 @@
 import json
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -33,6 +33,12 @@ def print_line(text: str = "") -> None:
 def print_table(table: "Table") -> None:
     """Print a table for people on stdout."""
     _console(to_stderr=False).print(table)
+
+
+def print_caveats(caveats: Iterable[str]) -> None:
+    """Print what to know about the data behind a result."""
+    for caveat in caveats:
+        print_line(f"About the data: {caveat}")
 
 
 def print_note(text: str) -> None:

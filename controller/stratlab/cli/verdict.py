@@ -1,7 +1,7 @@
 """What a finished campaign shows: verdict, iterations, best candidate, report."""
 
 from stratlab.cli.exit_codes import ExitCode
-from stratlab.cli.output import plain, print_json, print_line, print_table
+from stratlab.cli.output import plain, print_caveats, print_json, print_line, print_table
 from stratlab.cli.tables import iterations_table, metrics_table
 from stratlab.client import Client
 from stratlab_proto.v1 import campaign_service_pb2 as pb
@@ -10,7 +10,17 @@ from stratlab_proto.v1 import campaign_service_pb2 as pb
 def campaign_record(client: Client, campaign: pb.Campaign) -> dict[str, object]:
     """Return a campaign with its iterations for JSON output."""
     iterations = [plain(iteration) for iteration in client.list_iterations(campaign.name)]
-    return plain(campaign) | {"iterations": iterations}
+    caveats = data_caveats(client, campaign)
+    return plain(campaign) | {"iterations": iterations, "caveats": caveats}
+
+
+def data_caveats(client: Client, campaign: pb.Campaign) -> list[str]:
+    """Return what to know about the data of a campaign."""
+    name = campaign.spec.data_set
+    for data_set in client.list_datasets():
+        if data_set.name == f"datasets/{name}" and data_set.digest == campaign.data_digest:
+            return list(data_set.caveats)
+    return [f"The data set {name} of this campaign was removed or replaced."]
 
 
 def print_campaign(client: Client, campaign: pb.Campaign, report: str, *, as_json: bool) -> None:
@@ -44,6 +54,7 @@ def print_campaign(client: Client, campaign: pb.Campaign, report: str, *, as_jso
             missing = ", ".join(campaign.verdict.missing_checks)
             print_line(f"Checks that a promotion needs and that did not run: {missing}")
         print_line(f"Result hash: {campaign.result_hash}")
+    print_caveats(data_caveats(client, campaign))
     if report:
         print_line(f"Report: {report}")
 

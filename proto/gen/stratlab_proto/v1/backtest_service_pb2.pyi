@@ -140,6 +140,7 @@ class BacktestResult(_message.Message):
     TRIAL_FIELD_NUMBER: _builtins.int
     FINDINGS_FIELD_NUMBER: _builtins.int
     REJECTED_FIELD_NUMBER: _builtins.int
+    CAVEATS_FIELD_NUMBER: _builtins.int
     rejected: _builtins.bool
     """Whether screening rejected the source, so that nothing ran."""
     @_builtins.property
@@ -150,16 +151,21 @@ class BacktestResult(_message.Message):
     def findings(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Finding]:
         """What screening found."""
 
+    @_builtins.property
+    def caveats(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What to know about the data, for example survivorship bias."""
+
     def __init__(
         self,
         *,
         trial: _common_pb2.Trial | None = ...,
         findings: _abc.Iterable[_common_pb2.Finding] | None = ...,
         rejected: _builtins.bool = ...,
+        caveats: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["trial", b"trial"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["findings", b"findings", "rejected", b"rejected", "trial", b"trial"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caveats", b"caveats", "findings", b"findings", "rejected", b"rejected", "trial", b"trial"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
