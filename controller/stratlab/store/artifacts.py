@@ -98,7 +98,9 @@ class FileArtifacts:
             blob = self._blob(digest)
             if not _holds(blob, content):
                 _write(blob, content, mode=0o444)
-            _write(path, content, mode=0o644)
+                _sync_folder(blob.parent)
+            # The copy is not waited for: what a power cut takes of it is still in the blob.
+            _write(path, content, mode=0o644, durable=False)
             self._index.save_artifact(artifact)
         return artifact
 
@@ -192,9 +194,9 @@ def _holds(path: Path, content: bytes) -> bool:
         return False
 
 
-# Temporary file, fsync, rename, fsync of the folder: after a kill or a power cut the old file
-# or the new one is there, whole.
-def _write(path: Path, content: bytes, *, mode: int) -> None:
+# Temporary file, fsync, rename: after a kill the old file or the new one is there, whole; after a
+# power cut too if it is durable and the folder is synced as well.
+def _write(path: Path, content: bytes, *, mode: int, durable: bool = True) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(prefix=_UNFINISHED, dir=path.parent)
     try:
@@ -202,12 +204,16 @@ def _write(path: Path, content: bytes, *, mode: int) -> None:
             file.write(content)
             file.flush()
             os.fchmod(file.fileno(), mode)
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(folder)
     finally:
