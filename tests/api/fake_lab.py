@@ -86,30 +86,34 @@ class FakeManager:
         self._real = CampaignManager(workshop, None)  # type: ignore[arg-type]  # watch needs no more
         self.watch = self._real.watch
 
-    async def create(self, spec: CampaignSpec, request_id: str) -> Campaign:
+    async def create(self, spec: CampaignSpec, request_id: str, actor: str) -> Campaign:
         if self.raises:
             raise self.raises
         draft = campaign_of(len(self.created) + 1, spec=spec)
-        campaign = await asyncio.to_thread(self.repository.create_campaign, draft, request_id)
+        campaign = await asyncio.to_thread(
+            self.repository.create_campaign, draft, request_id, actor
+        )
         self.created.append(spec)
         return campaign
 
-    async def pause(self, campaign_id: str) -> Campaign:
-        return self.move(campaign_id, CampaignState.PAUSED)
+    async def pause(self, campaign_id: str, actor: str) -> Campaign:
+        return self.move(campaign_id, CampaignState.PAUSED, actor)
 
-    async def resume(self, campaign_id: str) -> Campaign:
-        return self.move(campaign_id, CampaignState.QUEUED)
+    async def resume(self, campaign_id: str, actor: str) -> Campaign:
+        return self.move(campaign_id, CampaignState.QUEUED, actor)
 
-    async def cancel(self, campaign_id: str) -> Campaign:
-        return self.move(campaign_id, CampaignState.CANCELLED)
+    async def cancel(self, campaign_id: str, actor: str) -> Campaign:
+        return self.move(campaign_id, CampaignState.CANCELLED, actor)
 
-    def move(self, campaign_id: str, state: CampaignState, **changes: object) -> Campaign:
+    def move(
+        self, campaign_id: str, state: CampaignState, actor: str = "", **changes: object
+    ) -> Campaign:
         before = self.repository.get_campaign(campaign_id)
         if before.state.is_final:
             raise WrongStateError(f"campaign {campaign_id} is {before.state}")
         after = replace(before, state=state, state_reason="TEST", **changes)
         with self.repository.transaction() as transaction:
-            moved = record_transition(transaction, before, after)
+            moved = record_transition(transaction, before, after, actor)
         self.bus.notify(campaign_id)
         return moved
 

@@ -13,19 +13,19 @@ from stratlab.domain.trial import TrialProgress
 class CampaignControl(Protocol):
     """Starts and steers campaigns."""
 
-    async def create(self, spec: CampaignSpec, request_id: str) -> Campaign:
+    async def create(self, spec: CampaignSpec, request_id: str, actor: str) -> Campaign:
         """Store a campaign and start it, or return the one of the same request id."""
         ...
 
-    async def pause(self, campaign_id: str) -> Campaign:
+    async def pause(self, campaign_id: str, actor: str) -> Campaign:
         """Stop a campaign before its next step."""
         ...
 
-    async def resume(self, campaign_id: str) -> Campaign:
+    async def resume(self, campaign_id: str, actor: str) -> Campaign:
         """Continue a paused campaign."""
         ...
 
-    async def cancel(self, campaign_id: str) -> Campaign:
+    async def cancel(self, campaign_id: str, actor: str) -> Campaign:
         """End a campaign."""
         ...
 

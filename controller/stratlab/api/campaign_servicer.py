@@ -2,12 +2,15 @@
 # ruff: noqa: N802, ARG002 (the proto names the methods, gRPC gives them their arguments)
 
 import asyncio
+import json
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, final
 
 import grpc
 
+from stratlab.api.access.callers import current_caller
+from stratlab.api.access.roles import denied
 from stratlab.api.backend import Backend
 from stratlab.api.convert.campaign import artifact_to_proto, campaign_to_proto, event_to_proto
 from stratlab.api.convert.iteration import iteration_to_proto
@@ -17,6 +20,7 @@ from stratlab.api.names import parse_artifact, parse_campaign, parse_iteration
 from stratlab.api.paging import cut_page, decode_token, page_size
 from stratlab.api.validation import MAX_REQUEST_ID, parse_spec, with_server_defaults
 from stratlab.campaigns.stats import campaign_stats
+from stratlab.domain.access import Role
 from stratlab.domain.campaign import Campaign
 from stratlab.domain.errors import InvalidInputError
 from stratlab.domain.events import Event
@@ -54,7 +58,8 @@ class CampaignServicer(rpc.CampaignServiceServicer):
         # A search that could generate nothing is refused before it is stored.
         await asyncio.to_thread(templates_for, spec)
         request_id = request.request_id or uuid.uuid4().hex
-        return await self._described(await self._backend.manager.create(spec, request_id))
+        actor = current_caller().name
+        return await self._described(await self._backend.manager.create(spec, request_id, actor))
 
     async def GetCampaign(self, request: pb.GetCampaignRequest, context: _Context) -> pb.Campaign:
         """Return one campaign with its hall of fame and figures."""
@@ -80,22 +85,19 @@ class CampaignServicer(rpc.CampaignServiceServicer):
         self, request: pb.PauseCampaignRequest, context: _Context
     ) -> pb.Campaign:
         """Stop a campaign before its next step."""
-        manager = self._backend.manager
-        return await self._described(await manager.pause(parse_campaign(request.name)))
+        return await self._steer(request.name, self._backend.manager.pause)
 
     async def ResumeCampaign(
         self, request: pb.ResumeCampaignRequest, context: _Context
     ) -> pb.Campaign:
         """Continue a paused campaign."""
-        manager = self._backend.manager
-        return await self._described(await manager.resume(parse_campaign(request.name)))
+        return await self._steer(request.name, self._backend.manager.resume)
 
     async def CancelCampaign(
         self, request: pb.CancelCampaignRequest, context: _Context
     ) -> pb.Campaign:
         """End a campaign."""
-        manager = self._backend.manager
-        return await self._described(await manager.cancel(parse_campaign(request.name)))
+        return await self._steer(request.name, self._backend.manager.cancel)
 
     async def WatchCampaign(
         self, request: pb.WatchCampaignRequest, context: _Context
@@ -172,6 +174,17 @@ class CampaignServicer(rpc.CampaignServiceServicer):
         chunks = artifacts.read(artifact)
         while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
             yield pb.DownloadArtifactResponse(data=chunk)
+
+    async def _steer(
+        self, name: str, move: Callable[[str, str], Awaitable[Campaign]]
+    ) -> pb.Campaign:
+        campaign_id, caller = parse_campaign(name), current_caller()
+        if caller.role < Role.OPERATOR:
+            repository = self._backend.repository
+            creation = await asyncio.to_thread(repository.events, campaign_id, limit=1)
+            if creation and json.loads(creation[0].payload).get("actor") != caller.name:
+                raise denied(caller, Role.OPERATOR, "steer campaigns of others")
+        return await self._described(await move(campaign_id, caller.name))
 
     async def _described(self, campaign: Campaign) -> pb.Campaign:
         repository = self._backend.repository

@@ -10,16 +10,20 @@ from google.protobuf.message import DecodeError
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
+from stratlab.api.lifetimes import Lifetimes
 from stratlab.domain.errors import (
     AccessError,
     AlreadyExistsError,
+    CallTimeoutError,
     DiskFullError,
     InfrastructureError,
     IntegrityError,
     InvalidInputError,
     LimitExceededError,
     NotFoundError,
+    RateLimitedError,
     StratlabError,
+    UnauthenticatedError,
     UnavailableError,
     UnsafeConfigurationError,
     WrongStateError,
@@ -33,9 +37,11 @@ STATUS_CODES: dict[type[StratlabError], int] = {
     AlreadyExistsError: code_pb2.ALREADY_EXISTS,
     WrongStateError: code_pb2.FAILED_PRECONDITION,
     AccessError: code_pb2.PERMISSION_DENIED,
+    UnauthenticatedError: code_pb2.UNAUTHENTICATED,
     UnsafeConfigurationError: code_pb2.FAILED_PRECONDITION,
     UnavailableError: code_pb2.UNAVAILABLE,
     LimitExceededError: code_pb2.RESOURCE_EXHAUSTED,
+    CallTimeoutError: code_pb2.DEADLINE_EXCEEDED,
     IntegrityError: code_pb2.DATA_LOSS,
     InfrastructureError: code_pb2.INTERNAL,
     DiskFullError: code_pb2.RESOURCE_EXHAUSTED,
@@ -57,7 +63,10 @@ _log = structlog.get_logger(__name__)
 
 
 def status_of(error: StratlabError) -> status_pb2.Status:
-    """Return the rich status of a typed error: code, message and ErrorInfo with the hint."""
+    """Return the rich status of a typed error: code, message and ErrorInfo with the hint.
+
+    A :class:`RateLimitedError` carries a RetryInfo too.
+    """
     code = next(STATUS_CODES[kind] for kind in type(error).__mro__ if kind in STATUS_CODES)
     metadata = {
         key[:64]: _cut(value, _VALUE_BYTES) for key, value in list(error.data.items())[:_MAX_VALUES]
@@ -69,12 +78,28 @@ def status_of(error: StratlabError) -> status_pb2.Status:
     )
     status = status_pb2.Status(code=code, message=_cut(error.message, _MESSAGE_BYTES))
     status.details.add().Pack(info)
+    if isinstance(error, RateLimitedError) and "retry_seconds" in error.data:
+        retry = error_details_pb2.RetryInfo()
+        retry.retry_delay.FromMilliseconds(round(float(error.data["retry_seconds"]) * 1000))
+        status.details.add().Pack(retry)
     return status
+
+
+async def abort(context: _Context, error: StratlabError) -> NoReturn:
+    """End a call with the status of a typed error."""
+    await context.abort_with_status(rpc_status.to_status(status_of(error)))
 
 
 @final
 class ErrorInterceptor(grpc.aio.ServerInterceptor):
-    """Wraps every method of our own services."""
+    """Wraps every method of our own services.
+
+    Args:
+        lifetimes: Ends calls in time.
+    """
+
+    def __init__(self, lifetimes: Lifetimes) -> None:
+        self._lifetimes = lifetimes
 
     async def intercept_service(
         self,
@@ -89,37 +114,36 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
         # No deserializer: what does not parse has to become a typed error, too.
         if handler.unary_unary:
             return grpc.unary_unary_rpc_method_handler(
-                _guard_answer(handler, method), response_serializer=handler.response_serializer
+                self._guard_answer(handler, method),
+                response_serializer=handler.response_serializer,
             )
         return grpc.unary_stream_rpc_method_handler(
-            _guard_stream(handler, method), response_serializer=handler.response_serializer
+            self._guard_stream(handler, method), response_serializer=handler.response_serializer
         )
 
+    # gRPC does not tell the type of a handler's messages, hence Any.
 
-# gRPC does not tell the type of a handler's messages, hence Any.
+    def _guard_answer(self, handler: Any, method: str) -> Any:  # noqa: ANN401
+        async def answer(request: bytes, context: _Context) -> Any:  # noqa: ANN401
+            try:
+                message = _parse(handler, request)
+                return await self._lifetimes.bounded(handler.unary_unary(message, context))
+            except Exception as error:  # noqa: BLE001 (the last line of defence of the server)
+                await _abort_with_any(context, error, method)
 
+        return answer
 
-def _guard_answer(handler: Any, method: str) -> Any:  # noqa: ANN401
-    async def answer(request: bytes, context: _Context) -> Any:  # noqa: ANN401
-        try:
-            return await handler.unary_unary(_parse(handler, request), context)
-        except Exception as error:  # noqa: BLE001 (the last line of defence of the server)
-            await _abort(context, error, method)
+    def _guard_stream(self, handler: Any, method: str) -> Any:  # noqa: ANN401
+        async def answers(request: bytes, context: _Context) -> AsyncIterator[Any]:
+            try:
+                stream = handler.unary_stream(_parse(handler, request), context)
+                async with aclosing(self._lifetimes.until_stopped(stream, method)) as items:
+                    async for item in items:
+                        yield item
+            except Exception as error:  # noqa: BLE001 (the last line of defence of the server)
+                await _abort_with_any(context, error, method)
 
-    return answer
-
-
-def _guard_stream(handler: Any, method: str) -> Any:  # noqa: ANN401
-    async def answers(request: bytes, context: _Context) -> AsyncIterator[Any]:
-        try:
-            stream = handler.unary_stream(_parse(handler, request), context)
-            async with aclosing(stream) as items:
-                async for item in items:
-                    yield item
-        except Exception as error:  # noqa: BLE001 (the last line of defence of the server)
-            await _abort(context, error, method)
-
-    return answers
+        return answers
 
 
 def _parse(handler: Any, request: bytes) -> Any:  # noqa: ANN401
@@ -129,14 +153,14 @@ def _parse(handler: Any, request: bytes) -> Any:  # noqa: ANN401
         raise InvalidInputError("the request is not a message of this method") from None
 
 
-async def _abort(context: _Context, error: Exception, method: str) -> NoReturn:
+async def _abort_with_any(context: _Context, error: Exception, method: str) -> NoReturn:
     if not isinstance(error, StratlabError):
         # The caller learns nothing about the inside; the operator learns everything.
         _log.error("unexpected_error", method=method, exc_info=error)
         error = StratlabError("The server failed unexpectedly; its log says why.")
     elif isinstance(error, InfrastructureError):
         _log.warning("infrastructure_error", method=method, reason=error.reason, error=str(error))
-    await context.abort_with_status(rpc_status.to_status(status_of(error)))
+    await abort(context, error)
 
 
 def _cut(text: str, limit: int) -> str:

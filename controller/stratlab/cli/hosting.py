@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import final
 
 from stratlab.api.backend import Backend
+from stratlab.api.network import Network
 from stratlab.api.server import ApiServer
 from stratlab.campaigns.backtest import BacktestReport, BacktestRequest
 from stratlab.domain.campaign import Campaign, CampaignSpec
@@ -44,7 +45,21 @@ def private_home(settings: Settings) -> Path:
 
 @asynccontextmanager
 async def serve_lab(settings: Settings, address: str) -> AsyncIterator[str]:
-    """Serve a whole lab and yield the address; unfinished campaigns continue at once.
+    """Serve a whole lab on a unix socket and yield the address; see :func:`open_server`."""
+    async with open_server(settings, address) as server:
+        yield server.address
+
+
+@asynccontextmanager
+async def open_server(
+    settings: Settings, address: str, network: Network | None = None
+) -> AsyncIterator[ApiServer]:
+    """Serve a whole lab; unfinished campaigns continue at once.
+
+    Args:
+        settings: All of them.
+        address: ``unix:/path``.
+        network: The TCP listener; None for none.
 
     Raises:
         WrongStateError: Another controller uses this home directory.
@@ -54,8 +69,8 @@ async def serve_lab(settings: Settings, address: str) -> AsyncIterator[str]:
     from stratlab.bootstrap import open_lab  # noqa: PLC0415
 
     private_home(settings)
-    async with open_lab(settings) as lab, _served(lab, settings, address):
-        yield address
+    async with open_lab(settings) as lab, _server(lab, settings, address, network) as server:
+        yield server
 
 
 @asynccontextmanager
@@ -68,7 +83,7 @@ async def serve_records(settings: Settings) -> AsyncIterator[str]:
     ):
         address = f"unix:{directory}/stratlab.sock"
         artifacts = FileArtifacts(home, repository)
-        async with _served(_Records(home, repository, artifacts), settings, address):
+        async with _server(_Records(home, repository, artifacts), settings, address):
             yield address
 
 
@@ -108,11 +123,15 @@ def in_thread(service: AbstractAsyncContextManager[str]) -> Iterator[str]:
     ended.result()
 
 
-def _served(backend: Backend, settings: Settings, address: str) -> ApiServer:
+def _server(
+    backend: Backend, settings: Settings, address: str, network: Network | None = None
+) -> ApiServer:
     return ApiServer(
         backend,
         address=address,
+        network=network,
         runtime=settings.sandbox.runtime,
+        call_seconds=settings.server.call_seconds,
         drain_seconds=settings.server.drain_seconds,
     )
 
@@ -135,12 +154,12 @@ class _Records:
 class _NoController:
     # Stands for campaigns and backtests where nothing is run.
 
-    async def create(self, spec: CampaignSpec, request_id: str) -> Campaign:
-        del spec, request_id
+    async def create(self, spec: CampaignSpec, request_id: str, actor: str) -> Campaign:
+        del spec, request_id, actor
         raise _nobody_runs()
 
-    async def pause(self, campaign_id: str) -> Campaign:
-        del campaign_id
+    async def pause(self, campaign_id: str, actor: str) -> Campaign:
+        del campaign_id, actor
         raise _nobody_runs()
 
     resume = cancel = pause

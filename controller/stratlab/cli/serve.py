@@ -24,15 +24,21 @@ def serve(context: typer.Context, as_json: JsonOption = False) -> None:
 
 
 async def _serve(settings: "Settings", *, as_json: bool) -> None:
-    from stratlab.cli.hosting import serve_lab
+    from stratlab.api.network import network_of
+    from stratlab.cli.hosting import open_server
 
+    # Before anything is opened: what would not be safe does not even start.
+    network = network_of(settings.server, settings.token_path)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping.set)
-    async with serve_lab(settings, settings.address) as address:
+    async with open_server(settings, settings.address, network) as server:
         if as_json:
-            print_json({"address": address})
-        print_note(f"Listening on {address}")
+            print_json({"address": server.address, "listen": server.network_address or None})
+        print_note(f"Listening on {server.address}")
+        if network:
+            protection = "TLS" if network.credentials else "plaintext, loopback only"
+            print_note(f"Listening on {server.network_address} ({protection})")
         await stopping.wait()
         print_note("Stopping; running calls are drained, campaigns continue at the next start.")

@@ -1,0 +1,1 @@
+"""Access to the API over the network: tokens, roles and quotas."""
