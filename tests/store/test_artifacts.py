@@ -193,10 +193,10 @@ def test_writers_of_one_name_leave_row_and_report_of_the_same_bytes(home, reposi
         get_campaign = repository.get_campaign
         artifacts = repository.artifacts
 
-        def save_artifact(self, artifact):
+        def save_artifacts(self, stored):
             # The shorter the file, the longer its row takes: the last file is not the last row.
-            time.sleep(0.06 / artifact.size_bytes)
-            repository.save_artifact(artifact)
+            time.sleep(0.06 / stored[0].size_bytes)
+            repository.save_artifacts(stored)
 
     artifacts = FileArtifacts(home, SlowIndex())
     in_threads(6, lambda n: artifacts.put("c1", "same.txt", "text/plain", b"x" * (n + 1)))

@@ -174,10 +174,11 @@ class MemoryRepository:
     def orphaned_events(self) -> Sequence[str]:
         return []
 
-    def save_artifact(self, artifact: Artifact) -> None:
+    def save_artifacts(self, stored: Sequence[Artifact]) -> None:
         with self._write() as tables:
-            _require(tables, artifact.campaign_id)
-            tables.artifacts[artifact.campaign_id, artifact.name] = artifact
+            for artifact in stored:
+                _require(tables, artifact.campaign_id)
+                tables.artifacts[artifact.campaign_id, artifact.name] = artifact
 
     def artifacts(self, campaign_id: str) -> Sequence[Artifact]:
         rows = self._tables.artifacts

@@ -129,7 +129,7 @@ class RepositorySuite:
             with pytest.raises(NotFoundError), repository.transaction() as transaction:
                 write(transaction)
         with pytest.raises(NotFoundError):
-            repository.save_artifact(Artifact("none", "a", "text/plain", 1, "0" * 64))
+            repository.save_artifacts([Artifact("none", "a", "text/plain", 1, "0" * 64)])
 
     def test_transaction_that_fails_leaves_nothing(self, repository):
         campaign = repository.create_campaign(a_campaign(), "")
@@ -328,8 +328,12 @@ class RepositorySuite:
 
     def test_artifact_rows_are_replaced_by_name_and_sorted(self, repository):
         repository.create_campaign(a_campaign(), "")
-        for name, size in (("b.json", 1), ("B.json", 2), ("a/c.json", 3), ("b.json", 4)):
-            repository.save_artifact(Artifact("c1", name, "application/json", size, "0" * 64))
+        rows = [
+            Artifact("c1", name, "application/json", size, "0" * 64)
+            for name, size in (("b.json", 1), ("B.json", 2), ("a/c.json", 3), ("b.json", 4))
+        ]
+        repository.save_artifacts(rows[:1])
+        repository.save_artifacts(rows[1:])
         found = [(artifact.name, artifact.size_bytes) for artifact in repository.artifacts("c1")]
         assert found == [("B.json", 2), ("a/c.json", 3), ("b.json", 4)]
         assert list(repository.artifacts("c2")) == []

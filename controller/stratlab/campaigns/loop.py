@@ -300,7 +300,8 @@ class CampaignLoop:
         entries = await asyncio.to_thread(shop.repository.hall_of_fame, campaign.id)
         ranked = admit(entries, iteration)
         events: list[tuple[EventKind, Mapping[str, object]]] = []
-        if ranked != tuple(entries):
+        changed = ranked != tuple(entries)
+        if changed:
             champion = ranked[0]
             events.append(
                 (
@@ -325,7 +326,7 @@ class CampaignLoop:
             "NEXT_CHANGE_PLANNED",
             iteration=replace(iteration, critique=critique),
             events=events,
-            hall_of_fame=ranked,
+            hall_of_fame=ranked if changed else None,
         )
 
     async def _complete(

@@ -50,8 +50,8 @@ class ArtifactIndex(Protocol):
         """
         ...
 
-    def save_artifact(self, artifact: Artifact) -> None:
-        """Insert or replace the description of a file."""
+    def save_artifacts(self, artifacts: Sequence[Artifact]) -> None:
+        """Insert or replace the descriptions of files of one campaign, all or none."""
         ...
 
     def artifacts(self, campaign_id: str) -> Sequence[Artifact]:
@@ -90,18 +90,7 @@ class FileArtifacts:
             InvalidInputError: The name is not allowed.
             NotFoundError: No such campaign.
         """
-        path = self._report(campaign_id, name)
-        self._index.get_campaign(campaign_id)
-        digest = hashlib.sha256(content).hexdigest()
-        artifact = Artifact(campaign_id, name, media_type, len(content), digest)
-        with self._lock, _no_space_is_typed(path):
-            blob = self._blob(digest)
-            if not _holds(blob, content):
-                _write(blob, content, mode=0o444)
-                _sync_folder(blob.parent)
-            # The copy is not waited for: what a power cut takes of it is still in the blob.
-            _write(path, content, mode=0o644, durable=False)
-            self._index.save_artifact(artifact)
+        (artifact,) = self._put_all(campaign_id, {name: content}, media_type)
         return artifact
 
     def put_series(self, campaign_id: str, result: TrialResult) -> Mapping[str, str]:
@@ -120,10 +109,8 @@ class FileArtifacts:
             f"{stem}_equity.parquet": equity_to_parquet(result.equity, result.benchmark_equity),
             f"{stem}_fills.parquet": fills_to_parquet(result.fills),
         }
-        return {
-            name: self.put(campaign_id, name, _PARQUET, content).digest
-            for name, content in files.items()
-        }
+        stored = self._put_all(campaign_id, files, _PARQUET)
+        return {artifact.name: artifact.digest for artifact in stored}
 
     def get(self, campaign_id: str, name: str) -> Artifact:
         """Return the description of a file.
@@ -169,6 +156,30 @@ class FileArtifacts:
                 name=artifact.name,
                 digest=artifact.digest,
             )
+
+    def _put_all(
+        self, campaign_id: str, files: Mapping[str, bytes], media_type: str
+    ) -> Sequence[Artifact]:
+        paths = {name: self._report(campaign_id, name) for name in files}
+        # Where a file lies already there is a campaign: none is ever removed.
+        if not (self._reports / campaign_id).is_dir():
+            self._index.get_campaign(campaign_id)
+        stored = []
+        with self._lock:
+            for name, content in files.items():
+                digest = hashlib.sha256(content).hexdigest()
+                with _no_space_is_typed(paths[name]):
+                    self._write_both(self._blob(digest), paths[name], content)
+                stored.append(Artifact(campaign_id, name, media_type, len(content), digest))
+            self._index.save_artifacts(stored)
+        return stored
+
+    def _write_both(self, blob: Path, copy: Path, content: bytes) -> None:
+        if not _holds(blob, content):
+            _write(blob, content, mode=0o444)
+            _sync_folder(blob.parent)
+        # The copy is not waited for: what a power cut takes of it is still in the blob.
+        _write(copy, content, mode=0o644, durable=False)
 
     def _blob(self, digest: str) -> Path:
         return self._blobs / digest[:2] / digest[2:]

@@ -287,24 +287,26 @@ class SqlRepository:
         with self._database.read() as connection:
             return [row.campaign_id for row in connection.execute(query)]
 
-    def save_artifact(self, artifact: Artifact) -> None:
-        """Insert or replace the description of a file.
+    def save_artifacts(self, stored: Sequence[Artifact]) -> None:
+        """Insert or replace the descriptions of files, all or none.
 
         Raises:
             NotFoundError: No such campaign.
         """
         with self._database.write() as connection:
-            event_log.chain_end(connection, artifact.campaign_id)
-            put(
-                connection,
-                artifacts,
-                {"campaign_id": artifact.campaign_id, "name": artifact.name},
-                {
-                    "media_type": artifact.media_type,
-                    "size_bytes": artifact.size_bytes,
-                    "digest": artifact.digest,
-                },
-            )
+            for campaign_id in {artifact.campaign_id for artifact in stored}:
+                event_log.chain_end(connection, campaign_id)
+            for artifact in stored:
+                put(
+                    connection,
+                    artifacts,
+                    {"campaign_id": artifact.campaign_id, "name": artifact.name},
+                    {
+                        "media_type": artifact.media_type,
+                        "size_bytes": artifact.size_bytes,
+                        "digest": artifact.digest,
+                    },
+                )
 
     def artifacts(self, campaign_id: str) -> Sequence[Artifact]:
         """Return the descriptions of a campaign's files, sorted by name."""
