@@ -45,14 +45,14 @@ class BacktestRunner(Protocol):
 
 
 class Readiness(Protocol):
-    """An event that comes once, as :class:`asyncio.Event`."""
-
-    def is_set(self) -> bool:
-        """Return whether it has come."""
-        ...
+    """Comes and goes, as :class:`stratlab.domain.flag.Flag`."""
 
     async def wait(self) -> object:
-        """Return when it has come."""
+        """Return when it is there."""
+        ...
+
+    async def wait_cleared(self) -> object:
+        """Return when it is not there."""
         ...
 
 
@@ -94,5 +94,5 @@ class Backend(Protocol):
 
     @property
     def sandbox_ready(self) -> Readiness:
-        """Comes when the canary has proven every limit."""
+        """There while every limit is proven, away when the engine is."""
         ...

@@ -193,8 +193,12 @@ class ApiServer:
         return server
 
     async def _announce_sandbox(self, status: health.aio.HealthServicer) -> None:
-        await self._backend.sandbox_ready.wait()
-        await status.set(SANDBOX_SERVICE, _SERVING)
+        ready = self._backend.sandbox_ready
+        while True:
+            await ready.wait()
+            await status.set(SANDBOX_SERVICE, _SERVING)
+            await ready.wait_cleared()
+            await status.set(SANDBOX_SERVICE, _NOT_SERVING)
 
 
 async def _health_status() -> health.aio.HealthServicer:

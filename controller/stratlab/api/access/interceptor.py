@@ -165,9 +165,8 @@ def _replace(handler: Any, guard: _Guard) -> _Handler:  # noqa: ANN401
 
 def _refusal(error: StratlabError) -> _Handler:
     # Whatever the method is: this kind of handler reads no request.
-    async def refuse(requests: object, context: _Context) -> AsyncIterator[bytes]:
+    async def refuse(requests: object, context: _Context) -> None:
         del requests
         await abort(context, error)
-        yield b""  # makes it a generator
 
     return grpc.stream_stream_rpc_method_handler(refuse)
