@@ -25,7 +25,8 @@ from tests.suites.small_lab import SYMBOLS, PanelData, honest_claim, small_lab, 
 
 from stratlab.campaigns.history import History
 from stratlab.domain.campaign import StopRules
-from stratlab.domain.ports import GenerationRequest, ProgressListener
+from stratlab.domain.generation import GenerationRequest
+from stratlab.domain.ports import ProgressListener
 from stratlab.domain.strategy import Candidate, ScreeningReport
 from stratlab.domain.trial import TrialBatch, TrialClaim
 from stratlab.generation import templates_for

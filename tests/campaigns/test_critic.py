@@ -7,7 +7,7 @@ from tests.suites.small_lab import small_spec
 
 from stratlab.campaigns.critic import RuleCritic, best_so_far
 from stratlab.domain.campaign import Campaign, CampaignState, Feedback
-from stratlab.domain.ports import GenerationRequest, IterationSummary
+from stratlab.domain.generation import GenerationRequest, IterationSummary
 from stratlab.domain.strategy import Candidate, GeneratorKind, Lineage
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from random import Random
 
 from stratlab.domain.campaign import Campaign, CampaignSpec, CampaignState
-from stratlab.domain.ports import GenerationRequest, Generator, IterationSummary
+from stratlab.domain.generation import GenerationRequest, IterationSummary
+from stratlab.domain.ports import Generator
 from stratlab.domain.strategy import Candidate, Critique
 
 _NOW = datetime(2024, 1, 1, tzinfo=UTC)

@@ -21,14 +21,9 @@ from stratlab.campaigns.trials import TrialDesk
 from stratlab.domain.campaign import CampaignSpec, StopRules
 from stratlab.domain.errors import DataSetNotFoundError, InvalidContractError
 from stratlab.domain.gates import Gates
+from stratlab.domain.generation import GenerationRequest
 from stratlab.domain.market import DataSet, MarketSet, PricePanel, Tier, TierRange
-from stratlab.domain.ports import (
-    GenerationRequest,
-    Generator,
-    ProgressListener,
-    Sandbox,
-    Screener,
-)
+from stratlab.domain.ports import Generator, ProgressListener, Sandbox, Screener
 from stratlab.domain.strategy import Candidate, GeneratorKind, Lineage
 from stratlab.domain.trial import (
     EquityPoint,

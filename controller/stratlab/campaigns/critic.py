@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import final
 
-from stratlab.domain.ports import GenerationRequest, IterationSummary
+from stratlab.domain.generation import GenerationRequest, IterationSummary
 from stratlab.domain.strategy import Critique
 
 # What a failed gate suggests; operators are those of the factor graph.

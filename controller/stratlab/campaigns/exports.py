@@ -31,6 +31,7 @@ def export_best(
         cost_model=campaign.spec.cost_model,
         capital=campaign.spec.capital,
         calendar=calendar,
+        timeframe=campaign.spec.timeframes[0],
     )
     results = export_candidate(request)
     for result in results.values():

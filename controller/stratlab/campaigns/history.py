@@ -7,7 +7,7 @@ from typing import final
 from stratlab.campaigns.stop_rules import IterationOutline
 from stratlab.domain.campaign import Iteration
 from stratlab.domain.gates import Level
-from stratlab.domain.ports import IterationSummary
+from stratlab.domain.generation import IterationSummary
 from stratlab.evaluation import train_score
 
 

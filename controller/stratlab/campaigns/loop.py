@@ -30,12 +30,12 @@ from stratlab.domain.campaign import (
 )
 from stratlab.domain.errors import InvalidInputError, UnavailableError
 from stratlab.domain.events import EventKind
+from stratlab.domain.generation import GenerationRequest
 from stratlab.domain.market import Tier
 from stratlab.domain.ports import (
     Clock,
     Critic,
     Evaluator,
-    GenerationRequest,
     Generator,
     Repository,
     Screener,

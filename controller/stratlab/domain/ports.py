@@ -12,12 +12,12 @@ from stratlab.domain.campaign import (
     Artifact,
     Campaign,
     Evaluation,
-    Feedback,
     HallOfFameEntry,
     Iteration,
     Transition,
 )
 from stratlab.domain.events import Event, EventKind
+from stratlab.domain.generation import GenerationRequest, IterationSummary
 from stratlab.domain.market import DataSet, MarketSet, PricePanel, Tier
 from stratlab.domain.strategy import Candidate, Critique, ScreeningReport
 from stratlab.domain.trial import (
@@ -124,47 +124,6 @@ class Screener(Protocol):
     def screen(self, source: str) -> ScreeningReport:
         """Return the findings; never raises on any text."""
         ...
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class IterationSummary:
-    """What generators and critics may know of an earlier iteration: no validation figures.
-
-    Attributes:
-        number: Iteration number.
-        candidate: What was tried, None when generation failed.
-        train_score: Score computed from the train tier alone, None when undefined.
-        validation_rank: Coarse rank of the validation result: "top", "middle", "bottom"
-            third of the campaign so far, "" when it has none.
-        passed_gates: Whether every gate passed.
-        feedback: What it taught, from training metrics.
-    """
-
-    number: int
-    candidate: Candidate | None
-    train_score: float | None
-    validation_rank: str
-    passed_gates: bool
-    feedback: Feedback | None
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class GenerationRequest:
-    """Everything a generator may see; equal requests give equal candidates.
-
-    Attributes:
-        campaign: Its specification and seed.
-        iteration: Number of the iteration to generate for.
-        history: Earlier iterations in order.
-        critique: The next change, None in the first iteration.
-    """
-
-    campaign: Campaign
-    iteration: int
-    history: Sequence[IterationSummary]
-    critique: Critique | None
 
 
 class Generator(Protocol):

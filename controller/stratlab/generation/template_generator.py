@@ -12,7 +12,7 @@ from stratlab.generation.templates import templates_for
 
 if TYPE_CHECKING:
     from stratlab.contract.model import StrategyContract
-    from stratlab.domain.ports import GenerationRequest, IterationSummary
+    from stratlab.domain.generation import GenerationRequest, IterationSummary
 
 _Key = frozenset[tuple[str, int | float]]
 

@@ -15,7 +15,7 @@ from stratlab.search.mutations import MUTATIONS
 if TYPE_CHECKING:
     from stratlab.contract.model import StrategyContract
     from stratlab.domain.campaign import CampaignSpec
-    from stratlab.domain.ports import GenerationRequest, IterationSummary
+    from stratlab.domain.generation import GenerationRequest, IterationSummary
 
 Templates = Callable[["CampaignSpec"], "Sequence[StrategyContract]"]
 """Returns the contracts that a campaign starts from."""
