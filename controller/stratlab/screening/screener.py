@@ -102,7 +102,8 @@ class _Worker:
     def _read(self, size: int, deadline: float) -> bytes:
         parts = bytearray()
         while len(parts) < size:
-            ready, _, _ = select.select([self._answers], [], [], deadline - time.monotonic())
+            left = max(deadline - time.monotonic(), 0.0)
+            ready, _, _ = select.select([self._answers], [], [], left)
             if not ready:
                 raise TimeoutError
             part = os.read(self._answers.fileno(), min(size - len(parts), _CHUNK))
