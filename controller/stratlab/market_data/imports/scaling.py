@@ -14,6 +14,8 @@ TOLERATED = 1e-4
 # Orders are rounded to cents, so the last decimal of a price becomes at least a cent.
 TICK_DECIMALS = 2
 MAX_DECIMALS = 8
+# Noise of doubles.
+CLOSE = 1e-9
 # One share (a lot of units) must stay affordable.
 DEAREST_LOT = 5_000.0
 
@@ -54,7 +56,7 @@ def choose_scales(
         scale = Scale(lot, _volume_scale(rows["volume"].to_numpy("float64"), lot))
         if scale != Scale():
             scales[name] = scale
-            findings.soft("scaled", name, _words(scale))
+            _tell(scale, name, findings)
         error = _error(prices, lot)
         if error > TOLERATED:
             findings.soft(
@@ -71,7 +73,7 @@ def _lot(prices: NDArray[np.float64]) -> float:
     if lot < 1.0 or _error(prices, 1.0) <= TOLERATED:
         return lot
     decimals = next(
-        (n for n in range(3, MAX_DECIMALS + 1) if _error(prices, 10.0**n / PRICE_UNITS) < 1e-9),  # noqa: PLR2004 - float noise
+        (n for n in range(3, MAX_DECIMALS + 1) if _error(prices, 10.0**n / PRICE_UNITS) < CLOSE),
         MAX_DECIMALS,
     )
     lot = 10.0 ** (decimals - TICK_DECIMALS)
@@ -97,15 +99,17 @@ def _error(prices: NDArray[np.float64], lot: float) -> float:
     return float(np.abs(np.rint(prices * units) / units / prices - 1.0).max())
 
 
-def _words(scale: Scale) -> str:
-    parts = []
+def _tell(scale: Scale, symbol: str, findings: Findings) -> None:
     if scale.price != 1:
-        parts.append(
+        findings.soft(
+            "lots",
+            symbol,
             f"one share that trades is {scale.lot:g} units (a strategy sees prices times "
-            f"{scale.price:g}); results are in the source's units"
+            f"{scale.price:g}); results are in the source's units",
         )
-    if scale.price * scale.volume != 1:
-        parts.append(
-            f"a strategy sees volumes times {scale.volume:g}, and so does the volume limit"
+    if abs(scale.price * scale.volume - 1.0) > CLOSE:
+        findings.soft(
+            "scaled_volume",
+            symbol,
+            f"a strategy sees volumes times {scale.volume:g}, and so does the volume limit",
         )
-    return "; ".join(parts)
