@@ -1,6 +1,5 @@
 """Wires ports to adapters: the one place that knows which implementation stands behind a port."""
 
-import asyncio
 import contextlib
 import fcntl
 from collections.abc import AsyncIterator, Iterator
@@ -20,6 +19,7 @@ from stratlab.campaigns.manager import CampaignManager
 from stratlab.campaigns.reports import Reports
 from stratlab.campaigns.trials import TrialDesk
 from stratlab.domain.errors import DataSetNotFoundError, WrongStateError
+from stratlab.domain.flag import Flag
 from stratlab.domain.market import DataSet
 from stratlab.domain.ports import Artifacts, MarketData, Repository, Screener, TrustedJobs
 from stratlab.domain.strategy import GeneratorKind
@@ -64,7 +64,7 @@ class Lab:
     screener: Screener
     manager: CampaignManager
     backtester: Backtester
-    sandbox_ready: asyncio.Event
+    sandbox_ready: Flag
 
 
 @asynccontextmanager

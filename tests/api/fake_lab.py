@@ -20,6 +20,7 @@ from stratlab.campaigns.transitions import record_transition
 from stratlab.domain.campaign import Campaign, CampaignSpec, CampaignState
 from stratlab.domain.errors import DataSetNotFoundError, WrongStateError
 from stratlab.domain.events import EventKind
+from stratlab.domain.flag import Flag
 from stratlab.domain.market import DataSet
 from stratlab.domain.ports import ProgressListener, Repository
 from stratlab.domain.strategy import ScreeningReport
@@ -137,7 +138,7 @@ class FakeLab:
         self.screener = SubprocessScreener()
         self.manager = FakeManager(self.repository)
         self.backtester = FakeBacktester()
-        self.sandbox_ready = asyncio.Event()
+        self.sandbox_ready = Flag()
 
 
 @contextlib.asynccontextmanager

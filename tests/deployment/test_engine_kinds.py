@@ -9,7 +9,8 @@ from tests.sandbox.builders import Clock
 from stratlab.domain.errors import SandboxNotReadyError
 from stratlab.sandbox import engine as engine_module
 from stratlab.sandbox.diagnosis import diagnose
-from stratlab.sandbox.engine import DockerEngine, EngineInfo
+from stratlab.sandbox.engine import DockerEngine
+from stratlab.sandbox.engine_facts import EngineInfo
 from stratlab.sandbox.trusted_job import DockerJobs
 from stratlab.settings import SandboxSettings
 

@@ -9,7 +9,7 @@ from tests.sandbox.builders import Clock, MemoryLeases
 
 from stratlab.market_data import Catalogue
 from stratlab.sandbox import DockerEngine, DockerSandbox, installation_id
-from stratlab.sandbox.engine import ContainerSummary
+from stratlab.sandbox.engine_facts import ContainerSummary
 from stratlab.sandbox.labels import INSTALLATION_LABEL
 from stratlab.settings import SandboxSettings
 

@@ -12,7 +12,7 @@ import grpc.aio
 from tests.sandbox.builders import DAY, FIRST_BAR
 
 from stratlab.domain.errors import EngineError
-from stratlab.sandbox.engine import ContainerState, ContainerSummary, EngineInfo
+from stratlab.sandbox.engine_facts import ContainerState, ContainerSummary, EngineInfo
 from stratlab_proto.runner.v1 import runner_service_pb2 as pb
 
 _METHOD = "/stratlab.runner.v1.RunnerService/Attach"

@@ -2,9 +2,12 @@
 
 import gc
 import json
+import socket
 import socketserver
 import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,6 +21,7 @@ from stratlab.domain.errors import (
     StratlabError,
     UnsafeConfigurationError,
 )
+from stratlab.sandbox import engine as engine_module
 from stratlab.sandbox.canary import REMEDIES, CanaryReport, LimitFinding
 from stratlab.sandbox.diagnosis import describe_limits, diagnose
 from stratlab.sandbox.engine import IMAGE_LABEL, DockerEngine
@@ -111,6 +115,26 @@ def test_no_engine_is_unavailable_with_a_remedy(tmp_path: Path) -> None:
     for call in (engine.ping, engine.info, lambda: engine.kill("x"), lambda: engine.state("x")):
         with pytest.raises(EngineUnavailableError, match="make engine"):
             call()
+    gc.collect()
+
+
+@leaves_sockets
+def test_engine_that_hangs_is_unavailable_in_time_and_nobody_waits_in_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "_QUICK_SECONDS", 0.5)
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(tmp_path / "docker.sock"))
+        silent.listen(16)
+        engine = DockerEngine(f"unix://{tmp_path}/docker.sock")
+        began = time.monotonic()
+        with ThreadPoolExecutor(4) as pool:
+            asked = [pool.submit(engine.kill, f"c{number}") for number in range(4)]
+            for answer in asked:
+                with pytest.raises(EngineUnavailableError, match="did not answer"):
+                    answer.result()
+        assert time.monotonic() - began < 1.5
+        engine.close()
     gc.collect()
 
 

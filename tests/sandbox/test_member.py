@@ -14,7 +14,7 @@ from tests.sandbox.stand_in import (
 
 from stratlab.domain.errors import EngineError, EngineUnavailableError, UnsafeConfigurationError
 from stratlab.domain.trial import Outcome
-from stratlab.sandbox.engine import ContainerState
+from stratlab.sandbox.engine_facts import ContainerState
 from stratlab.sandbox.member import MemberReport
 from stratlab_proto.runner.v1 import runner_service_pb2 as pb
 

@@ -8,7 +8,7 @@ from tests.sandbox.builders import Clock, MemoryLeases
 
 from stratlab.domain.errors import EngineError, EngineUnavailableError
 from stratlab.domain.ports import Lease
-from stratlab.sandbox.engine import ContainerSummary
+from stratlab.sandbox.engine_facts import ContainerSummary
 from stratlab.sandbox.identity import controller_id
 from stratlab.sandbox.labels import INSTALLATION_LABEL, ContainerKind, ContainerLabels
 from stratlab.sandbox.reaper import Reaper

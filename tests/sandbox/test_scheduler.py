@@ -22,9 +22,9 @@ from stratlab.domain.errors import (
 )
 from stratlab.domain.market import Tier, Window
 from stratlab.domain.trial import Outcome
-from stratlab.sandbox import readiness, scheduler
+from stratlab.sandbox import readiness, reaper, scheduler
 from stratlab.sandbox.canary import REMEDIES, CanaryReport, LimitFinding
-from stratlab.sandbox.engine import ContainerState
+from stratlab.sandbox.engine_facts import ContainerState
 from stratlab.sandbox.scheduler import DockerSandbox
 from stratlab.settings import SandboxSettings
 
@@ -284,24 +284,58 @@ async def test_unproven_limit_batches_are_refused_with_the_limit_and_a_remedy(
         assert engine.history == []
 
 
-async def test_failed_proof_is_tried_again_after_a_while(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("put_off", [True, False], ids=["refused", "away"])
+async def test_failed_proof_is_tried_again_after_a_while_or_when_an_engine_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, put_off: bool
 ) -> None:
+    error = EngineError("busy") if put_off else EngineUnavailableError("starting")
     tries = 0
 
     async def first_fails(*_: object) -> CanaryReport:
         nonlocal tries
         tries += 1
         if tries == 1:
-            raise EngineUnavailableError("starting")
+            raise error
         return ALL_PROVEN
 
     monkeypatch.setattr(readiness, "prove", first_fails)
     async with sandbox(tmp_path) as (made, _):
-        for _ in range(2):
-            with pytest.raises(EngineUnavailableError):
+        with pytest.raises(type(error)):
+            await made.prove()
+        if put_off:
+            with pytest.raises(EngineError):
                 await made.prove()
-        assert tries == 1
-        monkeypatch.setattr(readiness, "_COOL_DOWN_SECONDS", 0.0)
+            assert tries == 1
+            monkeypatch.setattr(readiness, "_COOL_DOWN_SECONDS", 0.0)
         assert (await made.prove()).report is ALL_PROVEN
         assert tries == 2
+
+
+async def test_engine_that_went_away_is_proven_again_before_anything_runs(tmp_path: Path) -> None:
+    async with sandbox(tmp_path) as (made, engine):
+        await made.ready.wait()
+        engine.refuse, engine.refuse_with = 3, EngineUnavailableError("gone")
+        with pytest.raises(EngineUnavailableError):
+            await made.run(batch(), ignore)
+        assert not made.ready.is_set()
+        assert made.proof is None
+        await asyncio.wait_for(made.ready.wait(), 5)  # nobody has to ask for it
+        assert (await made.run(batch(), ignore))[0].outcome is Outcome.SUCCEEDED
+
+
+async def test_sweep_that_no_engine_answers_takes_readiness_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reaper, "SWEEP_SECONDS", 0.02)
+    monkeypatch.setattr(scheduler, "_PROVE_AGAIN_SECONDS", 0.02)
+    async with sandbox(tmp_path) as (made, engine):
+        await made.ready.wait()
+
+        def gone(*_: object) -> None:
+            raise EngineUnavailableError("gone")
+
+        with monkeypatch.context() as away:
+            away.setattr(engine, "labelled", gone)
+            away.setattr(engine, "info", gone)
+            await asyncio.wait_for(made.ready.wait_cleared(), 5)
+        await asyncio.wait_for(made.ready.wait(), 5)

@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import Final, final
 
 import structlog
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_fixed
+from tenacity import (
+    AsyncRetrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_fixed,
+)
 
 from stratlab.domain.errors import EngineUnavailableError, InfrastructureError
 from stratlab.domain.ports import Clock, Lease, Leases
@@ -23,6 +29,7 @@ from stratlab.sandbox.threads import Threads, to_the_end
 _log = structlog.get_logger(__name__)
 
 _REMOVE_TRIES: Final = 3
+_PATIENCE_SECONDS: Final = 5.0  # an engine that hangs is not asked three times
 
 
 @final
@@ -136,7 +143,7 @@ async def _dispose(workplace: Workplace, lease: Lease) -> None:
     name = lease.member_id
     try:
         async for attempt in AsyncRetrying(
-            stop=stop_after_attempt(_REMOVE_TRIES),
+            stop=stop_after_attempt(_REMOVE_TRIES) | stop_after_delay(_PATIENCE_SECONDS),
             wait=wait_fixed(0.2),
             retry=retry_if_exception_type((InfrastructureError, EngineUnavailableError)),
             reraise=True,

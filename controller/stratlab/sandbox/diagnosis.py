@@ -9,7 +9,8 @@ from typing import Final, final
 
 from stratlab.domain.errors import SandboxNotReadyError, StratlabError
 from stratlab.sandbox.canary import REMEDIES, CanaryReport
-from stratlab.sandbox.engine import DockerEngine, EngineInfo
+from stratlab.sandbox.engine import DockerEngine
+from stratlab.sandbox.engine_facts import EngineInfo
 from stratlab.sandbox.policy import RUNTIMES
 from stratlab.sandbox.seccomp import load_seccomp_profile
 from stratlab.settings import SandboxSettings

@@ -8,10 +8,9 @@ import json
 import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from threading import Lock
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 from stratlab.domain.errors import (
     EngineError,
@@ -19,6 +18,7 @@ from stratlab.domain.errors import (
     SandboxNotReadyError,
     UnsafeConfigurationError,
 )
+from stratlab.sandbox.engine_facts import ContainerState, ContainerSummary, EngineInfo
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -29,90 +29,10 @@ ContainerConfig = Mapping[str, Any]
 IMAGE_LABEL = "org.stratlab.inputs"
 """Label that the build puts on the sandbox image: a hash of everything it was made from."""
 
-_TIMEOUT_SECONDS = 30
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class EngineInfo:
-    """What the engine says about itself.
-
-    Attributes:
-        version: Of the engine.
-        kernel: Of the host.
-        cgroup_version: 1 or 2.
-        cgroup_driver: ``cgroupfs``, ``systemd`` or ``none``.
-        storage_driver: For images.
-        runtimes: Names that a container may ask for, sorted.
-        components: Name -> version of containerd, runc and the like.
-        security_options: For example ``name=seccomp,profile=default``.
-        root_directory: Where images and containers are kept.
-        cpus: Cores of the host.
-        memory_bytes: Memory of the host.
-    """
-
-    version: str
-    kernel: str
-    cgroup_version: int
-    cgroup_driver: str
-    storage_driver: str
-    runtimes: tuple[str, ...]
-    components: Mapping[str, str]
-    security_options: tuple[str, ...]
-    root_directory: str
-    cpus: int
-    memory_bytes: int
-
-    def require_own_user_ids(self) -> None:
-        """Check that a user id in a container is the same id on the host.
-
-        Sockets and files are closed to all but one user id, and ids are dealt from a range that
-        a remapping engine does not have.
-
-        Raises:
-            SandboxNotReadyError: The engine is rootless, or remaps user namespaces.
-        """
-        names = {option.partition(",")[0] for option in self.security_options}
-        if "name=rootless" in names:
-            raise SandboxNotReadyError(
-                "the Docker engine is rootless: user ids in containers are not those of the host",
-                hint="Use an engine that runs as root (sandbox.engine), see docs/deployment.md.",
-            )
-        if "name=userns" in names:
-            raise SandboxNotReadyError(
-                "the Docker engine remaps user namespaces: user ids in containers are not those "
-                "of the host",
-                hint="Run the engine without userns-remap, or use a second engine without it "
-                "(sandbox.engine), see docs/deployment.md.",
-            )
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class ContainerState:
-    """How a container stands.
-
-    Attributes:
-        running: Whether its first process lives.
-        exit_code: Of that process, 128 + n after signal n; meaningless while running.
-        oom_killed: Whether the kernel killed one of its processes for memory.
-        error: The engine's reason when it could not be started.
-    """
-
-    running: bool
-    exit_code: int
-    oom_killed: bool
-    error: str
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class ContainerSummary:
-    """One line of a container listing."""
-
-    name: str
-    running: bool
-    labels: Mapping[str, str] = field(default_factory=dict)
+# Making and starting a container may wait for a busy disk; all other calls are answered at once
+# by an engine that works, and one that hangs must not keep a controller from ending.
+_SLOW_SECONDS: Final[float] = 30
+_QUICK_SECONDS: Final[float] = 10
 
 
 @final
@@ -135,7 +55,7 @@ class DockerEngine:
                 hint="Set sandbox.engine to unix:///path/of/docker.sock of this host.",
             )
         self._address = address
-        self._client: APIClient | None = None
+        self._clients: dict[float, APIClient] = {}
         self._lock = Lock()
 
     def ping(self) -> None:
@@ -187,7 +107,7 @@ class DockerEngine:
             EngineError: The engine refused.
         """
         with self._translated("create container", name):
-            client = self._connect()
+            client = self._connect(patient=True)
             client.create_container_from_config(dict(config), name)  # type: ignore[no-untyped-call]  # no stub
 
     def start(self, name: str) -> None:
@@ -198,7 +118,7 @@ class DockerEngine:
             EngineError: The engine refused.
         """
         with self._translated("start container", name):
-            self._connect().start(name)
+            self._connect(patient=True).start(name)
 
     def kill(self, name: str) -> None:
         """Kill a container at once; no error when it does not run or exist.
@@ -301,8 +221,8 @@ class DockerEngine:
     def close(self) -> None:
         """Release the connections."""
         with self._lock:
-            client, self._client = self._client, None
-        if client is not None:
+            clients, self._clients = self._clients, {}
+        for client in clients.values():
             client.close()
 
     def _wait(self, name: str, timeout_seconds: int) -> int | None:
@@ -319,21 +239,32 @@ class DockerEngine:
                 state = self.state(name)
                 return None if state is None or state.running else state.exit_code
 
-    def _connect(self) -> "APIClient":
+    def _connect(self, *, patient: bool = False) -> "APIClient":
+        timeout_seconds = _SLOW_SECONDS if patient else _QUICK_SECONDS
         with self._lock:
-            if self._client is None:
-                from docker import APIClient  # noqa: PLC0415 - keeps start-up fast
-                from docker.utils import kwargs_from_env  # noqa: PLC0415 - the same
+            known = self._clients.get(timeout_seconds)
+        if known is not None:
+            return known
+        # Without the lock: an engine that hangs would keep all others waiting for it in turn.
+        made = self._new_client(timeout_seconds)
+        with self._lock:
+            client = self._clients.setdefault(timeout_seconds, made)
+        if client is not made:
+            made.close()
+        return client
 
-                options = {"base_url": self._address} if self._address else kwargs_from_env()
-                base_url = options.get("base_url", "")
-                if base_url and not base_url.startswith(("unix://", "http+unix://")):
-                    raise UnsafeConfigurationError(
-                        f"DOCKER_HOST points to {base_url!r}, which is not on this host",
-                        hint="Unset DOCKER_HOST, or set sandbox.engine to a unix socket.",
-                    )
-                self._client = APIClient(**options, version="auto", timeout=_TIMEOUT_SECONDS)
-            return self._client
+    def _new_client(self, timeout_seconds: float) -> "APIClient":
+        from docker import APIClient  # noqa: PLC0415 - keeps start-up fast
+        from docker.utils import kwargs_from_env  # noqa: PLC0415 - the same
+
+        options = {"base_url": self._address} if self._address else kwargs_from_env()
+        base_url = options.get("base_url", "")
+        if base_url and not base_url.startswith(("unix://", "http+unix://")):
+            raise UnsafeConfigurationError(
+                f"DOCKER_HOST points to {base_url!r}, which is not on this host",
+                hint="Unset DOCKER_HOST, or set sandbox.engine to a unix socket.",
+            )
+        return APIClient(**options, version="auto", timeout=timeout_seconds)
 
     @contextmanager
     def _translated(

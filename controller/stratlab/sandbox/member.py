@@ -22,7 +22,7 @@ from stratlab.domain.trial import (
     Usage,
 )
 from stratlab.sandbox.containers import Site, Workplace, launch, leased, socket_directory
-from stratlab.sandbox.engine import ContainerState
+from stratlab.sandbox.engine_facts import ContainerState
 from stratlab.sandbox.entries import FrameViolationError
 from stratlab.sandbox.frames import (
     OUTPUT_TAIL_BYTES,

@@ -8,7 +8,8 @@ from typing import Final, final
 
 import structlog
 
-from stratlab.domain.errors import SandboxNotReadyError, StratlabError
+from stratlab.domain.errors import EngineUnavailableError, SandboxNotReadyError, StratlabError
+from stratlab.domain.flag import Flag
 from stratlab.sandbox.canary import CanaryReport, prove
 from stratlab.sandbox.containers import Workplace
 from stratlab.sandbox.host_paths import HostPaths
@@ -36,10 +37,10 @@ class Proof:
 class Readiness:
     """Proves runtimes on demand and remembers the answer.
 
-    A proof holds until the controller ends or :meth:`invalidate` is called. It is never stored:
-    the engine's configuration, the kernel's settings and the image can change while no
-    controller runs, without any version number telling. A failed proof is tried again, by
-    the next one that asks, after ten seconds.
+    A proof holds until the controller ends, the engine goes away, or :meth:`invalidate` is
+    called. It is never stored: the engine's configuration, the kernel's settings and the image
+    can change while nobody looks, without any version number telling. A failed proof is tried
+    again, by the next one that asks, after ten seconds; at once when no engine had answered.
 
     Args:
         workplace: Engine, leases and the rest.
@@ -59,7 +60,7 @@ class Readiness:
         self._data = data
         self._proofs: dict[str, asyncio.Task[Proof]] = {}
         self._failed_at: dict[str, float] = {}
-        self._events: dict[str, asyncio.Event] = {}
+        self._flags: dict[str, Flag] = {}
 
     async def proven(self, runtime: str) -> Proof:
         """Return the proof of ``runtime``, waiting for one that is under way.
@@ -84,16 +85,21 @@ class Readiness:
             return None
         return task.result()
 
-    def event(self, runtime: str) -> asyncio.Event:
-        """Return the event that is set while ``runtime`` is proven."""
-        return self._events.setdefault(runtime, asyncio.Event())
+    def flag(self, runtime: str) -> Flag:
+        """Return the flag that is set while ``runtime`` is proven."""
+        return self._flags.setdefault(runtime, Flag())
 
     def invalidate(self, runtime: str) -> None:
         """Forget a proof, because something it rests on has changed."""
         task = self._proofs.get(runtime)
         if task is not None and task.done():
             del self._proofs[runtime]
-            self.event(runtime).clear()
+            self.flag(runtime).clear()
+
+    def invalidate_all(self) -> None:
+        """Forget every proof, because the engine has gone away: another one may come back."""
+        for runtime in list(self._proofs):
+            self.invalidate(runtime)
 
     async def close(self) -> None:
         """End proofs that are under way."""
@@ -105,14 +111,20 @@ class Readiness:
     def _may_try_again(self, runtime: str, task: asyncio.Task[Proof]) -> bool:
         if not task.done() or (not task.cancelled() and task.exception() is None):
             return False
-        waited = self._workplace.clock.monotonic() - self._failed_at.get(runtime, 0.0)
-        return waited >= _COOL_DOWN_SECONDS
+        failed_at = self._failed_at.get(runtime)
+        return (
+            failed_at is None or self._workplace.clock.monotonic() - failed_at >= _COOL_DOWN_SECONDS
+        )
 
     async def _prove(self, runtime: str) -> Proof:
         try:
             proof = await self._proof(runtime)
         except StratlabError as error:
-            self._failed_at[runtime] = self._workplace.clock.monotonic()
+            # Asking whether an engine is there costs nothing, so that is not put off.
+            if isinstance(error, EngineUnavailableError):
+                self._failed_at.pop(runtime, None)
+            else:
+                self._failed_at[runtime] = self._workplace.clock.monotonic()
             _log.warning("sandbox not ready", runtime=runtime, reason=str(error))
             raise
         _log.info(
@@ -121,7 +133,7 @@ class Readiness:
             image=proof.image_id,
             seconds=round(proof.report.seconds, 2),
         )
-        self.event(runtime).set()
+        self.flag(runtime).set()
         return proof
 
     async def _proof(self, runtime: str) -> Proof:

@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, final
@@ -10,7 +11,8 @@ import structlog
 
 from stratlab.domain.errors import EngineUnavailableError, InfrastructureError
 from stratlab.domain.ports import Clock, Lease, Leases
-from stratlab.sandbox.engine import ContainerSummary, DockerEngine
+from stratlab.sandbox.engine import DockerEngine
+from stratlab.sandbox.engine_facts import ContainerSummary
 from stratlab.sandbox.identity import abandoned_socket_roots, may_be_alive
 from stratlab.sandbox.labels import INSTALLATION_LABEL, ContainerKind, ContainerLabels
 from stratlab.sandbox.threads import Threads
@@ -97,14 +99,22 @@ class Reaper:
             _log.info("swept", containers=removed, leases=released, socket_directories=directories)
         return report
 
-    async def keep_sweeping(self, threads: Threads) -> None:
-        """Sweep for ever; an engine that is away is asked again at the next turn."""
+    async def keep_sweeping(self, threads: Threads, on_engine_gone: Callable[[], None]) -> None:
+        """Sweep for ever; an engine that is away is asked again at the next turn.
+
+        Args:
+            threads: Where to sweep.
+            on_engine_gone: Called after each sweep that no engine answered.
+        """
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             try:
                 await threads.call(self.sweep)
-            except (InfrastructureError, EngineUnavailableError) as error:
+            except InfrastructureError as error:
                 _log.warning("sweep failed", error=str(error))
+            except EngineUnavailableError as error:
+                _log.warning("sweep failed", error=str(error))
+                on_engine_gone()
 
     def _is_over(self, container: ContainerSummary, leases: dict[str, Lease]) -> bool:
         labels = ContainerLabels.from_mapping(container.labels)

@@ -12,6 +12,7 @@ from tenacity import (
     AsyncRetrying,
     retry_if_exception_type,
     stop_after_attempt,
+    stop_after_delay,
     wait_random_exponential,
 )
 
@@ -23,6 +24,7 @@ from stratlab.domain.errors import (
     SandboxNotReadyError,
     StratlabError,
 )
+from stratlab.domain.flag import Flag
 from stratlab.domain.ports import Clock, Leases, MarketData, ProgressListener
 from stratlab.domain.trial import (
     Outcome,
@@ -49,6 +51,7 @@ _log = structlog.get_logger(__name__)
 DATA_FOLDER: Final = "data"
 """Folder of all data sets below the home directory, as ``market_data`` has it."""
 TRIES: Final = 3
+_PATIENCE_SECONDS: Final = 30.0  # an engine that hangs is not asked three times
 _PROVE_AGAIN_SECONDS: Final = 15.0
 MAX_SOURCE_BYTES: Final = 1 << 20
 """What fits into a frame with room to spare; screening allows less."""
@@ -172,9 +175,9 @@ class DockerSandbox:
             self._workplace.socket_root.rmdir()
 
     @property
-    def ready(self) -> asyncio.Event:
+    def ready(self) -> Flag:
         """Set while the limits of the configured runtime are proven."""
-        return self._readiness.event(self._settings.runtime)
+        return self._readiness.flag(self._settings.runtime)
 
     @property
     def proof(self) -> Proof | None:
@@ -232,7 +235,7 @@ class DockerSandbox:
         # At least one claim, from the first member that gets that far.
         try:
             async for attempt in AsyncRetrying(
-                stop=stop_after_attempt(TRIES),
+                stop=stop_after_attempt(TRIES) | stop_after_delay(_PATIENCE_SECONDS),
                 wait=wait_random_exponential(multiplier=0.2, max=3.0),
                 retry=retry_if_exception_type((InfrastructureError, EngineUnavailableError)),
                 reraise=True,
@@ -245,6 +248,9 @@ class DockerSandbox:
             return tuple(self._infrastructure(site, trial, error.message) for trial in pending)
         except SandboxNotReadyError:
             self._readiness.invalidate(batch.runtime)
+            raise
+        except EngineUnavailableError:
+            self._readiness.invalidate_all()
             raise
         raise AssertionError("unreachable: tenacity returns or raises")
 
@@ -284,7 +290,10 @@ class DockerSandbox:
         except (InfrastructureError, EngineUnavailableError) as error:
             _log.warning("reconciling failed, will be tried again", error=str(error))
         self._background.append(
-            asyncio.create_task(self._reaper.keep_sweeping(self._threads), name="sandbox-reaper")
+            asyncio.create_task(
+                self._reaper.keep_sweeping(self._threads, self._readiness.invalidate_all),
+                name="sandbox-reaper",
+            )
         )
         while True:
             try:
@@ -293,7 +302,7 @@ class DockerSandbox:
                 # The readiness has logged it, and whoever runs a batch meanwhile gets it too.
                 await asyncio.sleep(_PROVE_AGAIN_SECONDS)
             else:
-                return
+                await self.ready.wait_cleared()
 
 
 class _TrialLostError(InfrastructureError):
