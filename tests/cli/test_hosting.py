@@ -195,7 +195,9 @@ def test_server_killed_leaves_a_socket_that_the_next_one_replaces(home: Path) ->
         assert second.wait(timeout=30) == 0
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1:5", "unix:relative.sock", f"unix:/{'a' * 120}", ""])
+@pytest.mark.parametrize(
+    "address", ["http://10.0.0.1:5", "nowhere", "unix:relative.sock", f"unix:/{'a' * 120}", ""]
+)
 def test_chosen_address_that_cannot_be_used_is_usage(stratlab: Program, address: str) -> None:
     ended = stratlab("--address", address, "campaign", "pause", "c0001")
     assert ended.code == (ExitCode.USAGE if address else ExitCode.INFRASTRUCTURE)

@@ -34,6 +34,7 @@ COMMANDS = [
     *("serve", "doctor", "health", "validate", "backtest", "report", "audit-verify"),
     *(f"campaign-{verb}" for verb in CAMPAIGN),
     *(f"data-{verb}" for verb in ("list", "describe", "verify", "build")),
+    *(f"token-{verb}" for verb in ("create", "list", "revoke")),
 ]
 
 INTEGRITY = {"INTEGRITY", "DATA_SET_CORRUPT", "AUDIT_BROKEN"}
@@ -41,6 +42,7 @@ FAILED = {
     "INTERNAL",
     "UNAVAILABLE",
     "SERVER_UNREACHABLE",
+    "SERVER_STOPPING",
     "ENGINE_UNAVAILABLE",
     "SANDBOX_NOT_READY",
     "INFRASTRUCTURE",

@@ -1,6 +1,5 @@
 """The optional TCP listener: refuses every configuration that would not be safe."""
 
-import os
 import ssl
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -10,12 +9,13 @@ from typing import NoReturn, final
 import grpc
 
 from stratlab.api.access.quotas import Quotas
-from stratlab.api.access.tokens import TokenFile, require_private
+from stratlab.api.access.tokens import TokenFile
 from stratlab.domain.errors import (
     InvalidInputError,
     NotFoundError,
     UnsafeConfigurationError,
 )
+from stratlab.private_files import read_private
 from stratlab.settings import ServerSettings
 
 _MAX_PORT = 65535
@@ -99,13 +99,19 @@ def _is_loopback(listen: str) -> bool:
 
 def _credentials(server: ServerSettings) -> grpc.ServerCredentials:
     certificate = _pem("tls_certificate", server.tls_certificate)
-    key = _pem("tls_key", server.tls_key, private=True)
+    if not server.tls_key:
+        _refuse("tls_key", "is missing, and TLS needs certificate and key")
+    key = read_private(Path(server.tls_key))
     client_ca = _pem("tls_client_ca", server.tls_client_ca) if server.tls_client_ca else None
     try:
         # gRPC would only say that it cannot listen. Without a password, an encrypted key fails
         # here instead of asking the terminal.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(server.tls_certificate, server.tls_key, password="")
+        context.load_cert_chain(
+            Path(server.tls_certificate).expanduser(),
+            Path(server.tls_key).expanduser(),
+            password="",
+        )
         if client_ca:
             context.load_verify_locations(cadata=client_ca.decode("ascii", errors="replace"))
     except (ssl.SSLError, ValueError) as error:
@@ -120,14 +126,11 @@ def _credentials(server: ServerSettings) -> grpc.ServerCredentials:
     )
 
 
-def _pem(name: str, path: str, *, private: bool = False) -> bytes:
+def _pem(name: str, path: str) -> bytes:
     if not path:
         _refuse(name, "is missing, and TLS needs certificate and key")
     try:
-        with Path(path).expanduser().open("rb") as file:
-            if private:
-                require_private(Path(path), os.fstat(file.fileno()))
-            return file.read()
+        return Path(path).expanduser().read_bytes()
     except OSError as error:
         _refuse(name, f"{path} cannot be read: {error.strerror}")
 

@@ -3,16 +3,17 @@
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stratlab.api.listener import socket_path
 from stratlab.cli.logs import logging_to_home
 from stratlab.cli.output import print_note
-from stratlab.client import Client
+from stratlab.client import Client, read_token
 from stratlab.domain.errors import InvalidInputError, ServerUnreachableError
 
 if TYPE_CHECKING:
-    from stratlab.settings import Settings
+    from stratlab.settings import ClientSettings, Settings
 
 
 @contextmanager
@@ -49,6 +50,9 @@ def server_or_lab(settings: "Settings") -> Iterator[Client]:
 
 
 def _find_server(settings: "Settings", resources: ExitStack) -> Client | None:
+    if settings.client.address:
+        # Somebody else's: what is wrong with it is told by the first call.
+        return resources.enter_context(_remote(settings.client))
     if not _is_usable(settings):
         return None
     client = resources.enter_context(Client(settings.address))
@@ -56,6 +60,16 @@ def _find_server(settings: "Settings", resources: ExitStack) -> Client | None:
         return client
     client.close()
     return None
+
+
+def _remote(settings: "ClientSettings") -> Client:
+    return Client(
+        settings.address,
+        token=read_token(Path(settings.token_file)) if settings.token_file else "",
+        ca=Path(settings.ca) if settings.ca else None,
+        certificate=Path(settings.certificate) if settings.certificate else None,
+        key=Path(settings.key) if settings.key else None,
+    )
 
 
 def _serve_records(settings: "Settings", resources: ExitStack) -> Client:

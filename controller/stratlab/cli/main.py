@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from stratlab.cli import audit, backtest, campaign, data, doctor, health, report, serve
+from stratlab.cli import audit, backtest, campaign, data, doctor, health, report, serve, token
 from stratlab.cli.exit_codes import EPILOG, ExitCode, error_exit_code
 from stratlab.cli.options import GlobalOptions
 from stratlab.cli.output import error_record, print_json, print_note
@@ -31,6 +31,7 @@ app.command()(backtest.backtest)
 app.command()(backtest.validate)
 app.add_typer(data.app, name="data")
 app.add_typer(audit.app, name="audit")
+app.add_typer(token.app, name="token")
 app.command()(report.report)
 
 
@@ -51,7 +52,26 @@ def common_options(
     ] = None,
     address: Annotated[
         str | None,
-        typer.Option("--address", metavar="unix:/PATH", help="Address of the controller."),
+        typer.Option(
+            "--address",
+            metavar="ADDRESS",
+            help="Controller: unix:/PATH, HOST:PORT (TLS) or http://127.0.0.1:PORT.",
+        ),
+    ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option("--token-file", metavar="FILE", help="File with the token for HOST:PORT."),
+    ] = None,
+    ca: Annotated[
+        Path | None,
+        typer.Option("--ca", metavar="FILE", help="Certificates (PEM) to trust."),
+    ] = None,
+    certificate: Annotated[
+        Path | None,
+        typer.Option("--cert", metavar="FILE", help="Own certificate (PEM), for mTLS."),
+    ] = None,
+    key: Annotated[
+        Path | None, typer.Option("--key", metavar="FILE", help="Its private key (PEM, 0600).")
     ] = None,
     version: Annotated[
         bool,
@@ -62,7 +82,14 @@ def common_options(
 ) -> None:
     """Take the options in front of the command."""
     del version
-    context.obj = GlobalOptions(home=home, address=address)
+    context.obj = GlobalOptions(
+        home=home,
+        address=address,
+        token_file=token_file,
+        ca=ca,
+        certificate=certificate,
+        key=key,
+    )
 
 
 def run() -> None:

@@ -23,6 +23,30 @@ class GlobalOptions:
 
     home: Path | None = None
     address: str | None = None
+    token_file: Path | None = None
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+
+    def as_settings(self) -> dict[str, Any]:
+        """Return the settings that were given, in the form of the sections."""
+        address, server = self.address, {}
+        if address is not None and address.startswith("unix:"):
+            # Where `serve` listens, too.
+            address, server = "", {"address": self.address}
+        client = {
+            "address": address,
+            "token_file": self.token_file,
+            "ca": self.ca,
+            "certificate": self.certificate,
+            "key": self.key,
+        }
+        sections = {
+            "server": server,
+            "client": {name: str(value) for name, value in client.items() if value is not None},
+        }
+        given: dict[str, Any] = {name: section for name, section in sections.items() if section}
+        return given if self.home is None else {"home": self.home, **given}
 
 
 def settings_of(context: typer.Context) -> "Settings":
@@ -38,13 +62,8 @@ def settings_of(context: typer.Context) -> "Settings":
     from stratlab.settings import Settings  # noqa: PLC0415 (keeps start-up fast)
 
     options = context.find_object(GlobalOptions) or GlobalOptions()
-    changes: dict[str, Any] = {}
-    if options.home is not None:
-        changes["home"] = options.home
-    if options.address is not None:
-        changes["server"] = {"address": options.address}
     try:
-        return Settings(**changes)
+        return Settings(**options.as_settings())
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False, include_context=False)
         text = "; ".join(

@@ -3,14 +3,16 @@
 import time
 import uuid
 from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, final
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from stratlab.client.errors import typed_error
-from stratlab.domain.errors import ServerUnreachableError
+from stratlab.client.channel import Identity, open_channel
+from stratlab.client.errors import retry_seconds, typed_error
+from stratlab.domain.errors import ServerStoppingError, ServerUnreachableError
 from stratlab_proto.v1 import (
     backtest_service_pb2,
     backtest_service_pb2_grpc,
@@ -21,16 +23,6 @@ from stratlab_proto.v1 import (
 )
 
 _SANDBOX_SERVICE = "sandbox"
-_MAX_ANSWER_BYTES = 64 * 1024 * 1024
-_OPTIONS = (
-    ("grpc.max_receive_message_length", _MAX_ANSWER_BYTES),
-    # A fresh client connects at once, also where an earlier one just found nobody.
-    ("grpc.use_local_subchannel_pool", 1),
-    ("grpc.enable_retries", 0),  # ours know which calls may be repeated
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 1000),
-)
 _PAUSES = (0.1, 0.3, 0.9)  # seconds between the tries of a repeatable call
 _PROBE_SECONDS = 2.0
 _WATCH_PAUSE = 0.5
@@ -48,13 +40,34 @@ class Client:
     named by id or by resource name (``campaigns/{id}``).
 
     Args:
-        address: ``unix:/path``.
-        timeout: Deadline of each unary call, in seconds.
+        address: ``unix:/path``; ``host:port`` or ``https://host:port`` for TLS;
+            ``http://127.0.0.1:port`` for plaintext on loopback.
+        timeout: Deadline of each unary call, in seconds, its repetitions excluded.
+        token: Proves who calls; needed for everything but a unix socket.
+        ca: PEM file with the certificates to trust; None for those that come with gRPC.
+        certificate: PEM file with the certificate that a server with mTLS asks for.
+        key: PEM file with its private key, of mode 0600.
+
+    Raises:
+        InvalidInputError: The address or a file cannot be used.
+        UnsafeConfigurationError: A token would travel in plaintext to another machine, or others
+            can read the key.
     """
 
-    def __init__(self, address: str, *, timeout: float = 30.0) -> None:
+    def __init__(
+        self,
+        address: str,
+        *,
+        timeout: float = 30.0,
+        token: str = "",
+        ca: Path | None = None,
+        certificate: Path | None = None,
+        key: Path | None = None,
+    ) -> None:
         self._timeout = timeout
-        self._channel = grpc.insecure_channel(address, options=_OPTIONS)
+        self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
+        identity = Identity(ca=ca, certificate=certificate, key=key)
+        self._channel = open_channel(address, identity)
         self._campaigns = campaign_service_pb2_grpc.CampaignServiceStub(self._channel)
         self._backtests = backtest_service_pb2_grpc.BacktestServiceStub(self._channel)
         self._strategies = strategy_service_pb2_grpc.StrategyServiceStub(self._channel)
@@ -157,10 +170,11 @@ class Client:
                     tries = 0
                     after = item.event.number or after
                     yield item
-            except ServerUnreachableError:
+            except ServerUnreachableError as error:
                 tries += 1
                 # A server that was never there is reported at once.
-                if tries > _WATCH_TRIES or not after:
+                was_there = after or isinstance(error, ServerStoppingError)
+                if tries > _WATCH_TRIES or not was_there:
                     raise
                 time.sleep(_WATCH_PAUSE)
             else:
@@ -253,10 +267,18 @@ class Client:
         request: Any,  # noqa: ANN401
         timeout: float | None = None,
     ) -> _Answer:
-        try:
-            return method(request, timeout=timeout or self._timeout)
-        except grpc.RpcError as error:
-            raise typed_error(error) from None
+        deadline = time.monotonic() + (timeout or self._timeout)
+        while True:
+            seconds = max(deadline - time.monotonic(), 0.001)
+            try:
+                return method(request, timeout=seconds, metadata=self._metadata)
+            except grpc.RpcError as error:
+                typed = typed_error(error)
+            # A call that came too soon was not begun, so any call may be repeated.
+            pause = retry_seconds(typed)
+            if pause is None or time.monotonic() + pause > deadline:
+                raise typed
+            time.sleep(pause)
 
     def _repeat(self, method: Callable[..., _Answer], request: Any) -> _Answer:  # noqa: ANN401
         for pause in _PAUSES:
@@ -267,7 +289,7 @@ class Client:
         return self._once(method, request)
 
     def _stream(self, method: Callable[..., Any], request: Any) -> Generator[Any, None, None]:  # noqa: ANN401
-        call = method(request)
+        call = method(request, metadata=self._metadata)
         try:
             yield from call
         except grpc.RpcError as error:

@@ -8,8 +8,11 @@ from stratlab.domain.errors import (
     InvalidInputError,
     LimitExceededError,
     NotFoundError,
+    PermissionDeniedError,
+    RateLimitedError,
     ServerUnreachableError,
     StratlabError,
+    UnauthenticatedError,
     UnavailableError,
 )
 
@@ -21,6 +24,8 @@ _TRANSPORT_ERRORS: dict[grpc.StatusCode, tuple[type[StratlabError], str]] = {
     grpc.StatusCode.RESOURCE_EXHAUSTED: (LimitExceededError, "a message or count is too large"),
     grpc.StatusCode.INVALID_ARGUMENT: (InvalidInputError, "the request cannot be used"),
     grpc.StatusCode.NOT_FOUND: (NotFoundError, "there is no such thing"),
+    grpc.StatusCode.UNAUTHENTICATED: (UnauthenticatedError, "the caller is unknown"),
+    grpc.StatusCode.PERMISSION_DENIED: (PermissionDeniedError, "the caller may not do this"),
 }
 
 
@@ -51,6 +56,16 @@ def typed_error(error: grpc.RpcError) -> StratlabError:
         typed.data.update(metadata)
         return typed
     return _transport_error(error)
+
+
+def retry_seconds(error: StratlabError) -> float | None:
+    """Return how long to wait before the same call succeeds, None when it would not."""
+    if not isinstance(error, RateLimitedError):
+        return None
+    try:
+        return max(float(error.data["retry_seconds"]), 0.0)
+    except (KeyError, ValueError):
+        return None
 
 
 def _error_info(error: grpc.RpcError) -> error_details_pb2.ErrorInfo | None:

@@ -6,7 +6,6 @@ import hmac
 import os
 import re
 import secrets
-import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,6 +31,7 @@ from stratlab.domain.errors import (
     UnavailableError,
     UnsafeConfigurationError,
 )
+from stratlab.private_files import require_private
 
 PREFIX = "stratlab_"
 """Begins every token, so that scanners for leaked secrets can find them."""
@@ -40,7 +40,6 @@ _SECRET_BYTES = 32
 _MAX_TOKEN_CHARACTERS = 256
 _MAX_FILE_BYTES = 1024 * 1024
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
-_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 @final
@@ -209,21 +208,6 @@ class TokenFile:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-
-
-def require_private(path: Path, status: os.stat_result) -> None:
-    """Check that only this account can use a file that holds a secret.
-
-    Raises:
-        UnsafeConfigurationError: It is no regular file, somebody else's, or others can read it.
-    """
-    if not stat.S_ISREG(status.st_mode):
-        raise UnsafeConfigurationError(f"{path} is no regular file", hint="Name another file.")
-    if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & _OTHERS:
-        raise UnsafeConfigurationError(
-            f"others can read or change {path}",
-            hint=f"Run `chmod 600 {path}` as the account that uses it, and own it.",
-        )
 
 
 class _Record(BaseModel):
