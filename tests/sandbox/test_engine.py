@@ -122,7 +122,7 @@ def test_no_engine_is_unavailable_with_a_remedy(tmp_path: Path) -> None:
 def test_engine_that_hangs_is_unavailable_in_time_and_nobody_waits_in_turn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_module, "_QUICK_SECONDS", 0.5)
+    monkeypatch.setattr(engine_module, "_QUICK_SECONDS", 1)
     with socket.socket(socket.AF_UNIX) as silent:
         silent.bind(str(tmp_path / "docker.sock"))
         silent.listen(16)
@@ -133,7 +133,7 @@ def test_engine_that_hangs_is_unavailable_in_time_and_nobody_waits_in_turn(
             for answer in asked:
                 with pytest.raises(EngineUnavailableError, match="did not answer"):
                     answer.result()
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < 2.5
         engine.close()
     gc.collect()
 

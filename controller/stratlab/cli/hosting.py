@@ -17,6 +17,7 @@ from stratlab.campaigns.backtest import BacktestReport, BacktestRequest
 from stratlab.domain.campaign import Campaign, CampaignSpec
 from stratlab.domain.errors import InvalidInputError, ServerUnreachableError
 from stratlab.domain.events import Event
+from stratlab.domain.flag import Flag
 from stratlab.domain.ports import Artifacts, ProgressListener, Repository
 from stratlab.domain.trial import TrialProgress
 from stratlab.market_data import Catalogue
@@ -147,7 +148,7 @@ class _Records:
         self.screener = SubprocessScreener()
         self.manager = _NoController()
         self.backtester = _NoController()
-        self.sandbox_ready = asyncio.Event()
+        self.sandbox_ready = Flag()
 
 
 @final

@@ -31,8 +31,8 @@ IMAGE_LABEL = "org.stratlab.inputs"
 
 # Making and starting a container may wait for a busy disk; all other calls are answered at once
 # by an engine that works, and one that hangs must not keep a controller from ending.
-_SLOW_SECONDS: Final[float] = 30
-_QUICK_SECONDS: Final[float] = 10
+_SLOW_SECONDS: Final = 30
+_QUICK_SECONDS: Final = 10
 
 
 @final
@@ -55,7 +55,7 @@ class DockerEngine:
                 hint="Set sandbox.engine to unix:///path/of/docker.sock of this host.",
             )
         self._address = address
-        self._clients: dict[float, APIClient] = {}
+        self._clients: dict[int, APIClient] = {}
         self._lock = Lock()
 
     def ping(self) -> None:
@@ -253,7 +253,7 @@ class DockerEngine:
             made.close()
         return client
 
-    def _new_client(self, timeout_seconds: float) -> "APIClient":
+    def _new_client(self, timeout_seconds: int) -> "APIClient":
         from docker import APIClient  # noqa: PLC0415 - keeps start-up fast
         from docker.utils import kwargs_from_env  # noqa: PLC0415 - the same
 
