@@ -17,11 +17,16 @@ def percentile(values: Sequence[float], share: float) -> float:
     return sorted(values)[max(math.ceil(share * len(values)) - 1, 0)]
 
 
+def resident_mib(process_id: int | str = "self") -> float:
+    """Return the resident memory of a process in MiB."""
+    pages = int(Path(f"/proc/{process_id}/statm").read_text("ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / MIB
+
+
 def rss_mib() -> float:
     """Return the resident memory of this process in MiB, garbage collected."""
     gc.collect()
-    pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / MIB
+    return resident_mib()
 
 
 def machine() -> str:
