@@ -49,6 +49,7 @@ def test_backtest_json_of_a_success(served: ServedLab, stratlab: Program, strate
         *("backtest", strategy, "--json", "--params", "fast=10,mult=2.5", "--params", "k=-1e3"),
         *("--symbols", "AAPL,IBM", "--start", "2002-01-02", "--end", "2003-12-31"),
         *("--cost-model", "zipline", "--capital", "5000", "--seed", "3", "--skip-screening"),
+        *("--max-leverage", "2.5"),
     )
     record = checked(ended)
     assert ended.code == 0
@@ -64,6 +65,7 @@ def test_backtest_json_of_a_success(served: ServedLab, stratlab: Program, strate
     assert (str(request.start), str(request.end)) == ("2002-01-02", "2003-12-31")
     assert request.cost_model.kind == "zipline"
     assert (request.capital, request.seed, request.skip_screening) == (5000.0, 3, True)
+    assert request.limits == Limits(max_leverage=2.5)
 
 
 def test_backtest_json_of_a_strategy_error(
@@ -159,6 +161,7 @@ def test_backtest_for_people_shows_metrics_beside_the_benchmark(
         (["--capital", "0"], "--capital"),
         (["--capital", "-5"], "capital"),
         (["--capital", "nan"], "capital"),
+        (["--max-leverage", "0"], "max_leverage"),
         (["--cost-model", "free"], "--cost-model"),
         (["--runtime", "--privileged"], "runtime"),
         (["--seed", "-1"], "seed"),

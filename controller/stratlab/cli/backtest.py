@@ -45,6 +45,10 @@ def backtest(
         str, typer.Option("--cost-model", help="next_open or zipline.")
     ] = "next_open",
     capital: Annotated[float, typer.Option("--capital", help="Starting cash.")] = 100_000.0,
+    max_leverage: Annotated[
+        float | None,
+        typer.Option("--max-leverage", help="Gross exposure over equity that ends it [2]."),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of random generators inside.")] = 0,
     runtime: Annotated[
         str, typer.Option("--runtime", help="Container runtime, runc or runsc [the server's].")
@@ -63,6 +67,8 @@ def backtest(
             read_source(file), data, symbols, start, end, params, cost_model, capital, runtime
         )
         request.seed = seed
+        if max_leverage is not None:
+            request.limits.max_leverage = max_leverage
         request.skip_screening = skip_screening
         result = _run(context, request, as_json=as_json)
     except StratlabError as error:
