@@ -1,0 +1,82 @@
+"""Every algorithm of ours gives what zipline's own run_algorithm gives on the same bundle."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.zipline_compat import world
+from tests.zipline_compat.conftest import run_plainly
+
+from stratlab.client import Client
+from stratlab.domain.market import Tier
+from stratlab.settings import Settings
+from stratlab_proto.v1 import backtest_service_pb2 as pb
+from stratlab_proto.v1 import common_pb2
+
+pytestmark = [pytest.mark.docker, pytest.mark.load]
+
+ALGORITHMS = sorted((Path(__file__).parent / "algorithms").glob("*.py"))
+CAPITAL = 100_000.0
+PARTS_A_MILLIARD = 1e-9
+
+
+@pytest.fixture(scope="module")
+def plain(tiers: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """What zipline alone makes of every algorithm."""
+    train = world.TIERS[Tier.TRAIN]
+    jobs = [
+        {
+            "source": path.read_text(),
+            "start": train.start.isoformat(),
+            "end": train.end.isoformat(),
+            "capital": CAPITAL,
+        }
+        for path in ALGORITHMS
+    ]
+    results = run_plainly(tiers / "train", jobs, tmp_path_factory.mktemp("plain"))
+    return {path.stem: result for path, result in zip(ALGORITHMS, results, strict=True)}
+
+
+@pytest.fixture(scope="module")
+def client(served_home: Path) -> Iterator[Client]:
+    with Client(Settings(home=served_home).address) as client:
+        yield client
+
+
+def run_in_the_lab(client: Client, source: str) -> pb.BacktestResult:
+    request = pb.RunBacktestRequest(
+        source=source,
+        data_set=world.NAME,
+        cost_model=common_pb2.CostModel(kind=common_pb2.CostModel.KIND_ZIPLINE),
+        limits=common_pb2.Limits(max_leverage=100),
+        capital=CAPITAL,
+    )
+    *_, last = client.run_backtest(request)
+    assert last.HasField("result")
+    return last.result
+
+
+@pytest.mark.parametrize("path", ALGORITHMS, ids=lambda path: path.stem)
+def test_algorithm_equals_plain_zipline(
+    client: Client, plain: dict[str, dict[str, Any]], path: Path
+) -> None:
+    expected = plain[path.stem]
+    result = run_in_the_lab(client, path.read_text())
+    trial = result.trial
+    assert trial.outcome == common_pb2.OUTCOME_SUCCEEDED, (trial.reason, trial.error)
+    assert {f.severity for f in result.findings} <= {common_pb2.Finding.SEVERITY_WARNING}
+    # The lab orders fills of one bar by order, zipline by asset.
+    mine = sorted((f.bar_epoch_seconds, f.symbol, f.quantity, f.price) for f in trial.fills)
+    theirs = sorted(tuple(fill) for fill in expected["fills"])
+    assert len(mine) == len(theirs) > 0
+    assert [fill[:3] for fill in mine] == [fill[:3] for fill in theirs]
+    assert [fill[3] for fill in mine] == pytest.approx(
+        [fill[3] for fill in theirs], rel=PARTS_A_MILLIARD
+    )
+    bars, values = zip(*expected["equity"], strict=True)
+    assert tuple(point.bar_epoch_seconds for point in trial.equity) == bars
+    assert [point.value for point in trial.equity] == pytest.approx(values, rel=PARTS_A_MILLIARD)
+    # Warnings of libraries go to the same place.
+    said = expected["printed"].splitlines()
+    assert [line for line in trial.output_tail.splitlines() if line in said] == said
