@@ -9,9 +9,9 @@ STAMP := $(VENV)/.installed
 HOME_DIR ?= $(CURDIR)/var
 GENERATOR ?= factor_graph
 export STRATLAB_HOME ?= $(HOME_DIR)
-PACKAGES := controller exporters sandbox_image proto/generate.py docker tests benchmarks
+PACKAGES := controller exporters sandbox_image proto/generate.py docker tests benchmarks docs/clients
 
-.PHONY: help setup demo test soak check lint types arch proto proto-check unit image controller-image engine data bench clean
+.PHONY: help setup demo clients test soak check lint types arch proto proto-check unit image controller-image engine data bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -70,10 +70,13 @@ unit: $(STAMP) ## Tests that need no engine
 
 check: lint types arch proto-check unit ## Everything that takes seconds
 
-test: setup check ## Every test at CI size, Docker ones included
+clients: ## Toolchains and packages of the client programs; as root on Debian/Ubuntu install missing ones
+	@bash tests/clients/setup.sh
+
+test: setup clients check ## Every test at CI size, Docker ones included
 	@$(BIN)/pytest -q -m "(docker or load) and not slow and not postgres and not gvisor"
 
-soak: setup ## The same suites at full size; resumable with pytest's cache
+soak: setup clients ## The same suites at full size; resumable with pytest's cache
 	@mkdir -p $(HOME_DIR)
 	@STRATLAB_TEST_SIZE=full $(BIN)/pytest --stepwise -m "not postgres and not gvisor" --timeout 3600
 
@@ -82,4 +85,5 @@ bench: setup ## Measure; prints tables, asserts nothing (NAME=store runs one)
 		echo "== $$file"; $(BIN)/python -m "benchmarks.$$(basename "$$file" .py)"; done
 
 clean: ## Remove caches, the virtual environment and built data (never campaigns in other homes)
-	@rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache \
+		docs/clients/node/node_modules docs/clients/cpp/build docs/clients/ruby/lib
