@@ -96,6 +96,8 @@ def run() -> None:
     """Run the program and end the process with an exit code of the table."""
     # As Ctrl-C: a controller inside the command then ends its containers before it goes.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # gRPC's core reads no settings, and would print a line for every failed handshake.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # noqa: TID251 (written, not read)
     sys.exit(main(sys.argv[1:]))
 
 

@@ -27,6 +27,10 @@ _TRANSPORT_ERRORS: dict[grpc.StatusCode, tuple[type[StratlabError], str]] = {
     grpc.StatusCode.UNAUTHENTICATED: (UnauthenticatedError, "the caller is unknown"),
     grpc.StatusCode.PERMISSION_DENIED: (PermissionDeniedError, "the caller may not do this"),
 }
+_TLS_HINT = (
+    "Check whether the server speaks TLS (http:// for plaintext on loopback), the certificates to "
+    "trust (--ca), and, if it asks for one, your own certificate (--cert, --key)."
+)
 
 
 def error_classes() -> dict[str, type[StratlabError]]:
@@ -82,4 +86,6 @@ def _error_info(error: grpc.RpcError) -> error_details_pb2.ErrorInfo | None:
 
 def _transport_error(error: grpc.RpcError) -> StratlabError:
     kind, text = _TRANSPORT_ERRORS.get(error.code(), (StratlabError, "the call failed"))
-    return kind(f"{text}: {error.details() or error.code().name}")
+    details = error.details() or error.code().name
+    is_tls = kind is ServerUnreachableError and "handshake" in details
+    return kind(f"{text}: {details}", hint=_TLS_HINT if is_tls else None)

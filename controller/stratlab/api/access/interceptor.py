@@ -76,13 +76,13 @@ class TokenInterceptor(grpc.aio.ServerInterceptor):
             caller = self._authenticate(details)
             meter = self._meters.setdefault(caller.name, Meter(self._quotas))
             meter.start_call()
+            handler = await continuation(details)
+            if handler is None:  # gRPC then says that there is no such method
+                return None
             require_role(caller, details.method)
         except StratlabError as error:
             self._tell(details.method, error)
             return _refusal(error)
-        handler = await continuation(details)
-        if handler is None:
-            return None
         guard = _Guard(handler, caller, meter, lambda: self._authenticate(details))
         return _replace(handler, guard)
 
