@@ -3,6 +3,8 @@
 import tempfile
 from collections.abc import Sequence
 from datetime import date, timedelta
+from functools import cache
+from http import HTTPStatus
 from types import ModuleType
 
 import pandas as pd
@@ -37,35 +39,39 @@ def fetch_yahoo(
     """
     yfinance = _package()
     parts, actions = [], Actions()
-    with tempfile.TemporaryDirectory(prefix="stratlab-yfinance-") as cache:
-        # Nothing is left in the user's own cache.
-        yfinance.set_tz_cache_location(cache)
-        for symbol in symbols:
-            table = _history(yfinance, symbol, first, last)
-            name = names.canonical(symbol, SOURCE)
-            days = pd.DatetimeIndex(table.index).tz_localize(None).normalize()
-            parts.append(
-                pd.DataFrame(
-                    {
-                        "symbol": name,
-                        "session": days.astype("datetime64[ns]"),
-                        **{field.lower(): table[field].to_numpy("float64") for field in _FIELDS},
-                        "file": SOURCE,
-                        "row": range(len(table)),
-                    }
-                )
+    for symbol in symbols:
+        table = _history(yfinance, symbol, first, last)
+        name = names.canonical(symbol, SOURCE)
+        days = pd.DatetimeIndex(table.index).tz_localize(None).normalize()
+        parts.append(
+            pd.DataFrame(
+                {
+                    "symbol": name,
+                    "session": days.astype("datetime64[ns]"),
+                    **{field.lower(): table[field].to_numpy("float64") for field in _FIELDS},
+                    "file": SOURCE,
+                    "row": range(len(table)),
+                }
             )
-            for day, split, dividend in zip(
-                days, table["Stock Splits"], table["Dividends"], strict=True
-            ):
-                if split not in {0.0, 1.0}:
-                    actions.splits.append((name, day, 1.0 / split))
-                if dividend:
-                    actions.dividends.append((name, day, day, dividend))
+        )
+        for day, split, dividend in zip(
+            days, table["Stock Splits"], table["Dividends"], strict=True
+        ):
+            if split not in {0.0, 1.0}:
+                actions.splits.append((name, day, 1.0 / split))
+            if dividend:
+                actions.dividends.append((name, day, day, dividend))
     return pd.concat(parts, ignore_index=True), actions
 
 
 _FIELDS = ("Open", "High", "Low", "Close", "Volume")
+
+
+@cache
+def _cache_directory() -> "tempfile.TemporaryDirectory[str]":
+    # The client keeps databases open for the life of the process; nothing of it stays behind in
+    # the user's own cache.
+    return tempfile.TemporaryDirectory(prefix="stratlab-yfinance-")
 
 
 def _package() -> ModuleType:
@@ -76,6 +82,7 @@ def _package() -> ModuleType:
             "the package yfinance is not installed", hint=f"Run: {INSTALL}", package="yfinance"
         ) from None
     module: ModuleType = yfinance
+    module.set_tz_cache_location(_cache_directory().name)
     return module
 
 
@@ -93,13 +100,15 @@ def _history(yfinance: ModuleType, symbol: str, first: date, last: date) -> pd.D
             actions=True,
             timeout=TIMEOUT_SECONDS,
         )
-    except (exceptions.YFTickerMissingError, exceptions.YFPricesMissingError) as error:
-        raise InvalidInputError(
-            f"Yahoo has no prices of {symbol!r} from {first} to {last}: {error}",
-            hint="Check the symbol at finance.yahoo.com, and the days.",
-            symbol=symbol,
-        ) from None
     except Exception as error:  # noqa: BLE001 - the client lets those of three packages through
+        missing = (exceptions.YFTickerMissingError, exceptions.YFPricesMissingError)
+        status = getattr(getattr(error, "response", None), "status_code", None)
+        if isinstance(error, missing) or status == HTTPStatus.NOT_FOUND:
+            raise InvalidInputError(
+                f"Yahoo has no prices of {symbol!r} from {first} to {last}: {error}",
+                hint="Check the symbol at finance.yahoo.com, and the days.",
+                symbol=symbol,
+            ) from None
         raise UnavailableError(
             f"Yahoo does not answer for {symbol!r}: {type(error).__name__}: {error}",
             hint="Try again later; Yahoo limits the rate. Or bring the prices as CSV files.",
