@@ -1,4 +1,4 @@
-"""Wakes watchers when something happened; holds no event itself, so nothing can get lost."""
+"""Wakes watchers when something happened, and lets those of one campaign share what is read."""
 
 import asyncio
 from collections import deque
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import final
 
+from stratlab.campaigns.event_tail import EventTail
 from stratlab.domain.trial import TrialProgress
 
 # A slow watcher loses old progress, never an event: those are read from the store.
@@ -14,9 +15,14 @@ _PROGRESS_KEPT = 64
 
 @final
 class Subscription:
-    """One watcher's view of one campaign."""
+    """One watcher's view of one campaign.
 
-    def __init__(self) -> None:
+    Attributes:
+        tail: The campaign's newest events, shared with its other watchers.
+    """
+
+    def __init__(self, tail: EventTail) -> None:
+        self.tail = tail
         self._changed = asyncio.Event()
         self._progress: deque[TrialProgress] = deque(maxlen=_PROGRESS_KEPT)
 
@@ -41,11 +47,12 @@ class EventBus:
 
     def __init__(self) -> None:
         self._subscriptions: dict[str, set[Subscription]] = {}
+        self._tails: dict[str, EventTail] = {}
 
     @contextmanager
     def subscribe(self, campaign_id: str) -> Iterator[Subscription]:
         """Register a watcher for as long as the context lasts."""
-        subscription = Subscription()
+        subscription = Subscription(self._tails.setdefault(campaign_id, EventTail()))
         watchers = self._subscriptions.setdefault(campaign_id, set())
         watchers.add(subscription)
         try:
@@ -54,8 +61,11 @@ class EventBus:
             watchers.discard(subscription)
             if not watchers:
                 self._subscriptions.pop(campaign_id, None)
+                self._tails.pop(campaign_id, None)
 
     def notify(self, campaign_id: str, progress: TrialProgress | None = None) -> None:
-        """Wake all watchers of a campaign."""
+        """Wake all watchers of a campaign, with progress or because events were stored."""
+        if progress is None and campaign_id in self._tails:
+            self._tails[campaign_id].note_change()
         for subscription in self._subscriptions.get(campaign_id, ()):
             subscription.notify(progress)

@@ -9,6 +9,7 @@ from typing import final
 
 import structlog
 
+from stratlab.campaigns.event_tail import News
 from stratlab.campaigns.loop import CampaignLoop, Workshop
 from stratlab.campaigns.transitions import record_transition
 from stratlab.campaigns.uninterrupted import uninterrupted
@@ -135,22 +136,27 @@ class CampaignManager:
         Raises:
             NotFoundError: No campaign has that id.
         """
-        repository = self._workshop.repository
         await self._stored(campaign_id)
+        repository = self._workshop.repository
+
+        def load(number: int) -> News:
+            # The state is read first: events stored before it became final are then seen.
+            is_final = repository.get_campaign(campaign_id).state.is_final
+            return News(repository.events(campaign_id, after=number, limit=_EVENT_PAGE), is_final)
+
+        async def read(number: int) -> News:
+            return await asyncio.to_thread(load, number)
+
         with self._workshop.bus.subscribe(campaign_id) as subscription:
             last = after
             while True:
-                # The state is read first: events stored before it became final are then seen.
-                is_final = (await self._stored(campaign_id)).state.is_final
-                events: Sequence[Event] = await asyncio.to_thread(
-                    repository.events, campaign_id, after=last, limit=_EVENT_PAGE
-                )
-                for event in events:
+                news = await subscription.tail.after(last, read)
+                for event in news.events:
                     last = event.number
                     yield event
-                if events:
+                if news.events:
                     continue
-                if is_final:
+                if news.is_final:
                     return
                 for progress in await subscription.wait():
                     if include_progress:
