@@ -1,11 +1,10 @@
 """Starts, watches, pauses and ends campaigns; one task per campaign that works."""
 
 import asyncio
-import contextlib
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import replace
-from typing import final
+from typing import Any, Final, final
 
 import structlog
 
@@ -21,12 +20,15 @@ from stratlab.domain.errors import (
     StratlabError,
     UnavailableError,
     WrongStateError,
+    from_os_error,
 )
 from stratlab.domain.events import Event
 from stratlab.domain.ports import MarketData
 from stratlab.domain.trial import TrialProgress
 
 _LOG = structlog.get_logger(__name__)
+SETTLE_AGAIN_SECONDS: Final = 2.0
+"""Between the tries to store that a campaign is paused, while the store cannot be written."""
 _EVENT_PAGE = 500
 # The newest campaigns whose reports are checked at start, in case a crash came between.
 _REPORTS_CHECKED = 50
@@ -40,6 +42,8 @@ class CampaignManager:
         self._workshop = workshop
         self._market_data = market_data
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._stalls: dict[str, StratlabError] = {}
+        self._calls: set[asyncio.Task[Campaign]] = set()
         self._locks: dict[str, asyncio.Lock] = {}
 
     async def start(self) -> None:
@@ -51,10 +55,15 @@ class CampaignManager:
         newest = await asyncio.to_thread(repository.list_campaigns, limit=_REPORTS_CHECKED)
         for campaign in newest:
             if campaign.state.is_final:
-                await asyncio.to_thread(reports.write_missing, campaign)
+                try:
+                    await asyncio.to_thread(reports.write_missing, campaign)
+                except InfrastructureError as error:
+                    # A full disk must not keep anybody from reading what is stored.
+                    _LOG.warning("report_not_written", campaign=campaign.id, reason=str(error))
 
     async def stop(self) -> None:
         """Stop all work; campaigns keep their state and continue at the next start."""
+        await asyncio.gather(*self._calls, return_exceptions=True)
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
@@ -85,11 +94,7 @@ class CampaignManager:
             created_at=now,
             updated_at=now,
         )
-        repository = self._workshop.repository
-        campaign = await uninterrupted(lambda: repository.create_campaign(draft, request_id, actor))
-        if not campaign.state.is_final and campaign.state is not CampaignState.PAUSED:
-            self._spawn(campaign)
-        return campaign
+        return await self._to_its_end(self._store_and_start(draft, request_id, actor))
 
     async def pause(self, campaign_id: str, actor: str = OWNER.name) -> Campaign:
         """Stop a campaign before its next step; its running trials are run again later.
@@ -98,7 +103,9 @@ class CampaignManager:
             NotFoundError: No campaign has that id.
             WrongStateError: It is paused or final already.
         """
-        return await self._interrupt(campaign_id, CampaignState.PAUSED, "PAUSED_BY_USER", actor)
+        return await self._to_its_end(
+            self._interrupt(campaign_id, CampaignState.PAUSED, "PAUSED_BY_USER", actor)
+        )
 
     async def cancel(self, campaign_id: str, actor: str = OWNER.name) -> Campaign:
         """End a campaign and kill its containers.
@@ -107,8 +114,8 @@ class CampaignManager:
             NotFoundError: No campaign has that id.
             WrongStateError: It is final already.
         """
-        return await self._interrupt(
-            campaign_id, CampaignState.CANCELLED, "CANCELLED_BY_USER", actor
+        return await self._to_its_end(
+            self._interrupt(campaign_id, CampaignState.CANCELLED, "CANCELLED_BY_USER", actor)
         )
 
     async def resume(self, campaign_id: str, actor: str = OWNER.name) -> Campaign:
@@ -118,8 +125,23 @@ class CampaignManager:
             NotFoundError: No campaign has that id.
             WrongStateError: It is not paused.
         """
+        return await self._to_its_end(self._resume(campaign_id, actor))
+
+    async def _store_and_start(self, draft: Campaign, request_id: str, actor: str) -> Campaign:
+        repository = self._workshop.repository
+        campaign = await uninterrupted(lambda: repository.create_campaign(draft, request_id, actor))
+        if not campaign.state.is_final and campaign.state is not CampaignState.PAUSED:
+            self._spawn(campaign)
+        return campaign
+
+    async def _resume(self, campaign_id: str, actor: str) -> Campaign:
         async with self._lock(campaign_id):
             campaign = await self._stored(campaign_id)
+            if campaign_id in self._stalls and not campaign.state.is_final:
+                # It stands still without a word of it in the store: there was no room for one.
+                await self._end_task(campaign_id)
+                self._spawn(campaign)
+                return campaign
             if campaign.state is not CampaignState.PAUSED or campaign.resume_state is None:
                 raise WrongStateError(
                     f"campaign {campaign_id} is {campaign.state}, not paused", state=campaign.state
@@ -158,38 +180,83 @@ class CampaignManager:
                     continue
                 if news.is_final:
                     return
+                if stall := self._stalls.get(campaign_id):
+                    raise stall.with_traceback(None)
                 for progress in await subscription.wait():
                     if include_progress:
                         yield progress
 
     def _spawn(self, campaign: Campaign) -> None:
-        if campaign.id in self._tasks:
-            return
-        task = asyncio.create_task(self._work(campaign), name=f"campaign {campaign.id}")
-        self._tasks[campaign.id] = task
-        task.add_done_callback(lambda _: self._tasks.pop(campaign.id, None))
+        if campaign.id not in self._tasks:
+            self._keep(campaign.id, self._work(campaign))
+
+    def _keep(self, campaign_id: str, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name=f"campaign {campaign_id}")
+        self._tasks[campaign_id] = task
+
+        def forget(_: object) -> None:
+            if self._tasks.get(campaign_id) is task:
+                del self._tasks[campaign_id]
+
+        task.add_done_callback(forget)
+
+    async def _end_task(self, campaign_id: str) -> None:
+        task = self._tasks.pop(campaign_id, None)
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        self._stalls.pop(campaign_id, None)
+
+    async def _to_its_end(self, work: Coroutine[Any, Any, Campaign]) -> Campaign:
+        # A caller that gives up half-way must not leave a campaign without a task.
+        task = asyncio.create_task(work)
+        self._calls.add(task)
+        task.add_done_callback(self._calls.discard)
+        return await asyncio.shield(task)
 
     async def _work(self, campaign: Campaign) -> None:
         try:
             await CampaignLoop(self._workshop, campaign).run()
-        except (UnavailableError, InfrastructureError) as error:
+        except (UnavailableError, InfrastructureError, OSError) as error:
             # Nothing is wrong with the campaign: it can go on once the cause is mended.
-            _LOG.warning("campaign_paused", campaign=campaign.id, reason=str(error))
-            await self._settle(campaign.id, CampaignState.PAUSED, error.reason)
+            cause = from_os_error(error) if isinstance(error, OSError) else error
+            _LOG.warning("campaign_paused", campaign=campaign.id, reason=str(cause))
+            await self._settle(campaign.id, CampaignState.PAUSED, cause.reason, cause)
         except StratlabError as error:
             _LOG.exception("campaign_failed", campaign=campaign.id)
-            await self._settle(campaign.id, CampaignState.FAILED, error.reason)
+            await self._settle(campaign.id, CampaignState.FAILED, error.reason, error)
         except Exception:  # noqa: BLE001 (the boundary between campaigns)
             # A defect of ours in one campaign must not take the others down.
             _LOG.exception("campaign_failed", campaign=campaign.id)
-            await self._settle(campaign.id, CampaignState.FAILED, StratlabError.reason)
+            defect = StratlabError("the campaign failed unexpectedly; the server's log says why")
+            await self._settle(campaign.id, CampaignState.FAILED, defect.reason, defect)
         finally:
             self._workshop.bus.notify(campaign.id)
 
-    async def _settle(self, campaign_id: str, state: CampaignState, reason: str) -> None:
-        # When even this cannot be stored, the campaign continues at the next start.
-        with contextlib.suppress(StratlabError):
-            await self._move(await self._stored(campaign_id), state, reason)
+    async def _settle(
+        self, campaign_id: str, state: CampaignState, reason: str, cause: StratlabError
+    ) -> None:
+        # A disk that is full takes no word of it either: until it does, whoever watches is told,
+        # and `resume` tries again. After a restart the campaign continues by itself.
+        while True:
+            try:
+                await self._settle_once(campaign_id, state, reason)
+            except InfrastructureError as failure:
+                if self._stalls.setdefault(campaign_id, cause) is cause:
+                    _LOG.warning("campaign_stalled", campaign=campaign_id, reason=str(failure))
+                self._workshop.bus.notify(campaign_id)
+                await asyncio.sleep(SETTLE_AGAIN_SECONDS)
+            else:
+                self._stalls.pop(campaign_id, None)
+                return
+
+    async def _settle_once(self, campaign_id: str, state: CampaignState, reason: str) -> None:
+        campaign = await self._stored(campaign_id)
+        if campaign.state.is_final:
+            # Its last step is stored; what failed were the files that follow it.
+            await asyncio.to_thread(self._workshop.reports.write_missing, campaign)
+        elif campaign.state is not state:
+            await self._move(campaign, state, reason)
 
     async def _interrupt(
         self, campaign_id: str, state: CampaignState, reason: str, actor: str
@@ -200,15 +267,15 @@ class CampaignManager:
                 raise WrongStateError(
                     f"campaign {campaign_id} is {campaign.state}", state=campaign.state
                 )
-            task = self._tasks.get(campaign_id)
-            if task is not None:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
-                self._tasks.pop(campaign_id, None)
+            await self._end_task(campaign_id)
             campaign = await self._stored(campaign_id)
             if campaign.state.is_final or campaign.state is state:
                 return campaign
-            return await self._move(campaign, state, reason, actor)
+            try:
+                return await self._move(campaign, state, reason, actor)
+            except InfrastructureError as error:
+                self._keep(campaign_id, self._settle(campaign_id, state, reason, error))
+                raise
 
     async def _move(
         self, campaign: Campaign, state: CampaignState, reason: str, actor: str = ""

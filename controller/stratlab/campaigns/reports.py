@@ -1,7 +1,8 @@
 """Writes what a campaign leaves behind, always from the store: files are copies, never a source."""
 
+import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import final
@@ -39,27 +40,33 @@ class Reports:
     def after_step(self, campaign: Campaign, iteration: Iteration | None) -> None:
         """Write what a step changed; everything when the campaign has become final."""
         if iteration is not None and iteration.ended_at is not None:
-            self._write_iteration(campaign, iteration)
+            self._write_iteration(campaign, iteration, {})
         if campaign.state.is_final:
             self._write_final(campaign)
 
     def write_missing(self, campaign: Campaign) -> None:
         """Write the files of a final campaign when a crash came before them."""
         names = {artifact.name for artifact in self._artifacts.list(campaign.id)}
-        if REPORT_NAME in names:
-            return
-        for iteration in self._repository.list_iterations(campaign.id):
-            self._write_iteration(campaign, iteration)
-        self._write_final(campaign)
+        if REPORT_NAME not in names:
+            self._write_final(campaign)
 
-    def _write_iteration(self, campaign: Campaign, iteration: Iteration) -> None:
+    def _write_iteration(
+        self, campaign: Campaign, iteration: Iteration, digests: Mapping[str, str]
+    ) -> None:
         stem = f"iter_{iteration.number}"
-        self._put(campaign, f"iterations/{stem}.json", "application/json", _json(asdict(iteration)))
+        files = {f"iterations/{stem}.json": ("application/json", _json(asdict(iteration)))}
         if iteration.patch:
-            self._put(campaign, f"patches/{stem}.diff", "text/x-diff", iteration.patch)
+            files[f"patches/{stem}.diff"] = ("text/x-diff", iteration.patch)
+        for name, (media_type, text) in files.items():
+            if digests.get(name) != hashlib.sha256(text.encode()).hexdigest():
+                self._put(campaign, name, media_type, text)
 
     def _write_final(self, campaign: Campaign) -> None:
         iterations = self._repository.list_iterations(campaign.id)
+        digests = {file.name: file.digest for file in self._artifacts.list(campaign.id)}
+        for iteration in iterations:
+            # A crash or a full disk may have come between a step and its files.
+            self._write_iteration(campaign, iteration, digests)
         data_set = self._market_data.get(campaign.spec.data_set)
         best = next((i for i in iterations if _is_about(campaign, i)), None)
         if best is not None and best.candidate is not None and best.evaluation is not None:

@@ -1,11 +1,14 @@
 """Computes a campaign's statistics from what is stored."""
 
-from collections import Counter, defaultdict
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Mapping
 from datetime import datetime
+from threading import Lock
+from typing import final
 
 from stratlab.campaigns.history import outline
 from stratlab.campaigns.stop_rules import iterations_since_improvement, score_volatility
+from stratlab.domain.campaign import Campaign
 from stratlab.domain.ports import Repository
 from stratlab.domain.stats import CampaignStats
 
@@ -34,6 +37,39 @@ def campaign_stats(repository: Repository, campaign_id: str) -> CampaignStats:
         iterations_since_improvement=iterations_since_improvement(scores),
         outcomes=Counter(result.outcome.value for result in results),
     )
+
+
+@final
+class StatsOfRevisions:
+    """Keeps the statistics of campaigns: whoever polls one that stands still costs nothing.
+
+    Args:
+        repository: Where campaigns are stored.
+        kept: Number of campaigns to remember.
+    """
+
+    def __init__(self, repository: Repository, kept: int = 256) -> None:
+        self._repository = repository
+        self._kept = kept
+        self._known: OrderedDict[str, tuple[int, CampaignStats]] = OrderedDict()
+        self._lock = Lock()
+
+    def of(self, campaign: Campaign) -> CampaignStats:
+        """Return the statistics of a campaign as it was at its revision, or a little later.
+
+        Raises:
+            NotFoundError: The campaign does not exist.
+        """
+        with self._lock:
+            revision, stats = self._known.get(campaign.id, (None, None))
+        if stats is None or revision != campaign.revision:
+            stats = campaign_stats(self._repository, campaign.id)
+            with self._lock:
+                self._known[campaign.id] = (campaign.revision, stats)
+                self._known.move_to_end(campaign.id)
+                if len(self._known) > self._kept:
+                    self._known.popitem(last=False)
+        return stats
 
 
 def _trajectory(scores: list[float | None]) -> tuple[float, ...]:

@@ -36,7 +36,10 @@ A strategy that crashes, lies or times out is not an error but a trial outcome
 (:class:`stratlab.domain.trial.Outcome`).
 """
 
+import errno
 from typing import ClassVar
+
+_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class StratlabError(Exception):
@@ -259,3 +262,15 @@ class DiskFullError(InfrastructureError):
 
     reason = "DISK_FULL"
     default_hint = "Free some space and run the same command again; nothing was lost."
+
+
+def from_os_error(error: OSError) -> InfrastructureError:
+    """Return the typed error that stands for one of the operating system.
+
+    DiskFullError when no space is left, InfrastructureError otherwise; both name the file.
+    """
+    place = f" for {error.filename}" if error.filename else ""
+    if error.errno in _NO_SPACE:
+        return DiskFullError(f"no space is left{place}")
+    what = error.strerror or type(error).__name__
+    return InfrastructureError(f"the operating system refused{place}: {what}")
