@@ -5,6 +5,7 @@ import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import lru_cache
 from typing import Any, final
 
 import grpc
@@ -19,7 +20,7 @@ from stratlab.api.convert.trial import progress_to_proto
 from stratlab.api.names import parse_artifact, parse_campaign, parse_iteration
 from stratlab.api.paging import cut_page, decode_token, page_size
 from stratlab.api.validation import MAX_REQUEST_ID, parse_spec, with_server_defaults
-from stratlab.campaigns.stats import campaign_stats
+from stratlab.campaigns.stats import StatsOfRevisions
 from stratlab.domain.access import Role
 from stratlab.domain.campaign import Campaign
 from stratlab.domain.errors import InvalidInputError
@@ -43,6 +44,7 @@ class CampaignServicer(rpc.CampaignServiceServicer):
     def __init__(self, backend: Backend, runtime: str) -> None:
         self._backend = backend
         self._runtime = runtime
+        self._stats = StatsOfRevisions(backend.repository)
 
     async def CreateCampaign(
         self, request: pb.CreateCampaignRequest, context: _Context
@@ -113,7 +115,7 @@ class CampaignServicer(rpc.CampaignServiceServicer):
         )
         async for item in items:
             if isinstance(item, Event):
-                yield pb.WatchCampaignResponse(event=event_to_proto(item))
+                yield _event_response(item)
             else:
                 yield pb.WatchCampaignResponse(progress=progress_to_proto(item))
 
@@ -189,5 +191,11 @@ class CampaignServicer(rpc.CampaignServiceServicer):
     async def _described(self, campaign: Campaign) -> pb.Campaign:
         repository = self._backend.repository
         entries = await asyncio.to_thread(repository.hall_of_fame, campaign.id)
-        stats = await asyncio.to_thread(campaign_stats, repository, campaign.id)
+        stats = await asyncio.to_thread(self._stats.of, campaign)
         return campaign_to_proto(campaign, hall_of_fame=entries, stats=stats)
+
+
+# Watchers of one campaign get the same message: making it costs more than sending it.
+@lru_cache(maxsize=2048)
+def _event_response(event: Event) -> pb.WatchCampaignResponse:
+    return pb.WatchCampaignResponse(event=event_to_proto(event))

@@ -31,7 +31,7 @@ from stratlab.domain.errors import (
     UnavailableError,
     UnsafeConfigurationError,
 )
-from stratlab.private_files import require_private
+from stratlab.private_files import open_private
 
 PREFIX = "stratlab_"
 """Begins every token, so that scanners for leaked secrets can find them."""
@@ -115,7 +115,12 @@ class TokenFile:
             InvalidInputError: It is no token file.
         """
         try:
-            descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            with open_private(self._path) as file:
+                status = os.fstat(file.fileno())
+                version = (status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size)
+                if version != self._version:
+                    self._tokens = _parse(self._path, file.read(_MAX_FILE_BYTES + 1))
+                    self._version = version
         except FileNotFoundError:
             raise NotFoundError(
                 f"there is no token file {self._path}",
@@ -123,13 +128,6 @@ class TokenFile:
             ) from None
         except OSError as error:
             raise InvalidInputError(f"{self._path} cannot be read: {error.strerror}") from None
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            require_private(self._path, status)
-            version = (status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size)
-            if version != self._version:
-                self._tokens = _parse(self._path, file.read(_MAX_FILE_BYTES))
-                self._version = version
         return self._tokens
 
     def create(self, name: str, role: Role, expires: datetime | None = None) -> str:
@@ -240,8 +238,8 @@ def _digest(secret: str) -> str:
 
 def _parse(path: Path, content: bytes) -> tuple[Token, ...]:
     try:
-        # Cut off at the bound, a longer file is no JSON.
-        records = _Document.model_validate_json(content).tokens
+        usable = content if len(content) <= _MAX_FILE_BYTES else b""
+        records = _Document.model_validate_json(usable).tokens
     except ValidationError:
         raise InvalidInputError(
             f"{path} is no token file",
