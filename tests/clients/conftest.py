@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from tests.clients.lab_server import LabServer, make_certificate, serve
+from tests.clients.lab_server import LabServer, serve
 from tests.clients.languages import LANGUAGES
 
 SECONDS = 120
@@ -59,22 +59,11 @@ def server(us_daily_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 @pytest.fixture(scope="session", params=list(LANGUAGES))
-def program(
-    request: pytest.FixtureRequest,
-    server: LabServer,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Program:
+def program(request: pytest.FixtureRequest, server: LabServer) -> Program:
     language = LANGUAGES[request.param]
     if missing := language.missing():
         reason = f"no {', '.join(missing)} (run `make clients`)"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
-    # The least that the calls of the program need.
-    created = server.stratlab("token", "create", language.name, "--role", "researcher")
-    certificate = make_certificate(server.authority, language.name)
-    folder = tmp_path_factory.mktemp(language.name)
-    return Program(
-        command=tuple(language.command()),
-        environment=server.environment(str(created["token"]), certificate, folder),
-    )
+    return Program(command=tuple(language.command()), environment=server.environment)

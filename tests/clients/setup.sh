@@ -18,7 +18,7 @@ is_debian() { [[ -r /etc/os-release ]] && grep -qE '^ID(_LIKE)?=.*(debian|ubuntu
 # the same program is as good.
 missing_packages() {
   local program
-  for program in g++:g++ jq:jq openssl:openssl npm:npm node:nodejs protoc:protobuf-compiler \
+  for program in g++:g++ jq:jq npm:npm node:nodejs protoc:protobuf-compiler \
     grpc_cpp_plugin:protobuf-compiler-grpc pkg-config:pkg-config ruby:ruby \
     grpc_tools_ruby_protoc:ruby-grpc-tools; do
     command -v "${program%%:*}" >/dev/null || echo "${program##*:}"
@@ -43,7 +43,7 @@ fi
 
 if command -v npm >/dev/null && ! cmp -s "$NODE/package-lock.json" "$NODE/node_modules/.stratlab-lock"; then
   say "installing the Node packages of docs/clients/node/package-lock.json"
-  npm ci --prefix "$NODE" --ignore-scripts --no-audit --no-fund --silent
+  npm ci --prefix "$NODE" --ignore-scripts --no-audit --no-fund --loglevel=error
   cp "$NODE/package-lock.json" "$NODE/node_modules/.stratlab-lock"
 fi
 say "set up"

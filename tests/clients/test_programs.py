@@ -1,15 +1,19 @@
 """The example programs against a real server with mTLS and tokens, one run per language."""
 
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
+import trustme
 from tests.clients.conftest import Program
-from tests.clients.lab_server import LabServer, make_authority, make_certificate
+from tests.clients.lab_server import LabServer, issue_certificate
+from tests.clients.languages import BUF
 
 from stratlab.client import Client
 from stratlab_proto.v1 import backtest_service_pb2 as backtest_pb
 from stratlab_proto.v1 import campaign_service_pb2 as campaign_pb
+from stratlab_proto.v1.common_pb2 import Outcome
 
 pytestmark = [pytest.mark.docker, pytest.mark.load]
 
@@ -45,7 +49,9 @@ def expected_equity(server: LabServer) -> float:
     request.parameters["shares"] = 100
     with Client(server.socket) as client:
         *_, last = client.run_backtest(request)
-    return float(last.result.trial.equity[-1].value)
+    trial = last.result.trial
+    assert trial.outcome == Outcome.OUTCOME_SUCCEEDED, trial.reason
+    return float(trial.equity[-1].value)
 
 
 def stored_events(server: LabServer, campaign: str) -> int:
@@ -121,7 +127,7 @@ def test_unknown_token_is_unauthenticated(program: Program, tmp_path: Path) -> N
 def test_certificate_of_a_stranger_is_refused(
     program: Program, server: LabServer, tmp_path: Path
 ) -> None:
-    stranger = make_certificate(make_authority(tmp_path, "stranger"), "client")
+    stranger = issue_certificate(trustme.CA(), tmp_path, "client.example")
     before = time.monotonic()
     refused = program.with_settings(certificate=stranger, key=stranger.with_suffix(".key")).run(
         "create"
@@ -132,3 +138,21 @@ def test_certificate_of_a_stranger_is_refused(
     assert time.monotonic() - before < 60
     with Client(server.socket) as client:
         assert client.is_serving()
+
+
+def test_reflection_with_token_describes_the_services(server: LabServer) -> None:
+    done = subprocess.run(
+        [
+            BUF, "curl", "--protocol", "grpc", "--list-services",
+            "--header", "@-", "--reflect-header", "*",
+            "--cacert", server.ca, "--cert", server.certificate,
+            "--key", server.certificate.with_suffix(".key"), f"https://{server.address}",
+        ],
+        input=f"authorization: Bearer {server.token_file.read_text()}",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "stratlab.v1.CampaignService" in done.stdout.split()

@@ -2,27 +2,27 @@
 # A stratlab client with buf curl and jq: creates, watches and cancels campaigns, runs backtests.
 #
 # Usage: client.sh create [DATA_SET] | watch CAMPAIGN [AFTER] | cancel CAMPAIGN | backtest FILE
-#
-# The server describes its messages itself (reflection), so no protos are needed.
 set -euo pipefail
 
 readonly ADDRESS="$STRATLAB_CLIENT__ADDRESS"
-readonly TYPES="$(dirname "${BASH_SOURCE[0]}")/../google_rpc.proto"
+readonly CLIENTS="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+readonly PROTO="$CLIENTS/../../proto"
 errors="$(mktemp)"
 trap 'explain <"$errors"; rm -f "$errors"' EXIT
 
 # call SERVICE/METHOD < request: JSON in, one JSON document per answer out.
 call() {
+  local options=(--protocol grpc --schema "$PROTO" --data @-)
   if [[ "$ADDRESS" == unix:* ]]; then # private by its mode
-    buf curl --protocol grpc --http2-prior-knowledge --unix-socket "${ADDRESS#unix:}" \
-      --data @- "http://localhost/stratlab.v1.$1" 2>"$errors"
+    buf curl "${options[@]}" --http2-prior-knowledge --unix-socket "${ADDRESS#unix:}" \
+      "http://localhost/stratlab.v1.$1" 2>"$errors"
     return
   fi
   # Header, empty line, request: on stdin, because others can read a program's arguments.
   { printf 'authorization: Bearer %s\n\n' "$(<"$STRATLAB_CLIENT__TOKEN_FILE")"; cat; } |
-    buf curl --protocol grpc --cacert "$STRATLAB_CLIENT__CA" \
+    buf curl "${options[@]}" --header @- --cacert "$STRATLAB_CLIENT__CA" \
       --cert "$STRATLAB_CLIENT__CERTIFICATE" --key "$STRATLAB_CLIENT__KEY" \
-      --header @- --data @- "https://$ADDRESS/stratlab.v1.$1" 2>"$errors"
+      "https://$ADDRESS/stratlab.v1.$1" 2>"$errors"
 }
 
 # Prints what the server says about a failed call: reason and next step. buf curl leaves the
@@ -30,9 +30,14 @@ call() {
 explain() {
   local error info
   error="$(cat)"
-  jq -e .code <<<"$error" >/dev/null 2>&1 || { echo -n "$error" >&2; return; }
+  if ! jq -e .code <<<"$error" >/dev/null 2>&1; then # not from the server
+    [[ -z "$error" ]] || echo "$error" >&2
+    return
+  fi
   info="$(jq -r '.details[0].value // "" | . + "=" * ((4 - length % 4) % 4)' <<<"$error" |
-    base64 -d | buf convert "$TYPES" --type google.rpc.ErrorInfo --from -#format=binpb --to -#format=json)"
+    base64 -d |
+    buf convert "$CLIENTS/google_rpc.proto" --type google.rpc.ErrorInfo \
+      --from -#format=binpb --to -#format=json)"
   jq -r --argjson info "$info" '
     "\(.code | ascii_upcase) \($info.reason // "-"): \(.message)",
     if $info.metadata.hint then "hint: \($info.metadata.hint)" else empty end' <<<"$error" >&2
