@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 from tests.access.network import ServedNetwork, bearer, error_of, raw_call
+from tests.api.samples import campaign_of
 from tests.cli.conftest import Ended, home, stratlab  # noqa: F401 (fixtures)
 
 from stratlab.api.access.tokens import TokenFile
@@ -232,8 +233,6 @@ async def test_expired_and_revoked_tokens_are_refused_at_the_next_call(
 
 
 async def test_revoked_token_ends_its_streams(served: ServedNetwork) -> None:
-    from tests.api.samples import campaign_of  # noqa: PLC0415 (used here only)
-
     served.lab.repository.create_campaign(campaign_of(1), "r")
     async with served.channel() as channel:
         stub = campaign_service_pb2_grpc.CampaignServiceStub(channel)

@@ -61,8 +61,10 @@ def claim(path: Path) -> Iterator[None]:
         except BlockingIOError:
             raise _in_use(path) from None
         _remove_stale(path)
-        yield
-        path.unlink(missing_ok=True)
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
     finally:
         os.close(lock)
 
