@@ -1,6 +1,10 @@
-"""Prints what the installed zipline publishes, as JSON: examples by name, and callable names."""
+"""Prints what the installed zipline publishes, as JSON: named examples, and names to call.
+
+Usage: installed.py EXAMPLE...
+"""
 
 import json
+import sys
 from importlib.resources import files
 
 import zipline.api
@@ -8,15 +12,6 @@ from zipline import examples
 from zipline._protocol import BarData
 from zipline.finance import execution
 from zipline.pipeline import classifiers, factors, filters
-
-EXAMPLES = (
-    "buyapple",
-    "buy_and_hold",
-    "dual_moving_average",
-    "dual_ema_talib",
-    "momentum_pipeline",
-    "olmar",
-)
 
 
 def public(owner: object) -> list[str]:
@@ -29,7 +24,8 @@ def main() -> None:
         json.dumps(
             {
                 "examples": {
-                    name: files(examples).joinpath(f"{name}.py").read_text() for name in EXAMPLES
+                    name: files(examples).joinpath(f"{name}.py").read_text()
+                    for name in sys.argv[1:]
                 },
                 "names": {
                     "api": sorted({*zipline.api.__all__, *public(zipline.api)}),
