@@ -27,7 +27,7 @@ FILLS = st.lists(
         number=st.integers(1, 2**31),
         bar=BARS,
         symbol=st.text(max_size=8),
-        amount=st.integers(-(2**53), 2**53),
+        amount=st.integers(-(2**53), 2**53) | st.integers(-999, 999).map(lambda n: n / 10),
         price=MONEY,
         commission=MONEY,
     ),

@@ -87,7 +87,7 @@ def _existing(target: Path, wanted: DataSet) -> DataSet:
         raise AlreadyExistsError(
             f"data set {wanted.name!r} exists with other content (digest {existing.digest[:12]}, "
             f"not {wanted.digest[:12]})",
-            hint=f"Use another name, or remove {target} if no result depends on it.",
+            hint=f"Use another name, or `stratlab data remove {wanted.name}` first.",
             data_set=wanted.name,
         )
     return existing

@@ -163,6 +163,8 @@ def canonical(
 def _apply_scales(
     prices: "pd.DataFrame", dividends: "pd.DataFrame", scales: Mapping[str, Scale]
 ) -> None:
+    if scales:
+        prices["volume"] = prices["volume"].astype("float64")
     for symbol, scale in scales.items():
         rows = prices["symbol"] == symbol
         if scale.price != 1:
