@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -261,3 +262,12 @@ async def test_reports_lost_in_a_crash_are_written_at_the_next_start(tmp_path: P
         reports = lab.manager._workshop.reports
         reports.write_missing(campaign)
         assert {artifact.name for artifact in lab.artifacts.list(campaign.id)} == complete
+
+
+async def test_report_can_be_written_when_the_data_set_is_gone(tmp_path: Path) -> None:
+    with small_lab(tmp_path) as lab:
+        campaign = await finished(lab, await lab.manager.create(small_spec(), "r"))
+        for change in ({"spec": replace(campaign.spec, data_set="gone")}, {"data_digest": "other"}):
+            lab.manager._workshop.reports._write_final(replace(campaign, **change))
+            report = tmp_path / "reports" / "campaigns" / campaign.id / "report.md"
+            assert "The data set was removed or replaced." in report.read_text()

@@ -9,7 +9,9 @@ from typing import final
 
 from stratlab.campaigns.report_text import campaign_report
 from stratlab.domain.campaign import Campaign, Iteration
+from stratlab.domain.errors import DataSetNotFoundError
 from stratlab.domain.events import Event
+from stratlab.domain.market import DataSet
 from stratlab.domain.ports import Artifacts, MarketData, Repository
 from stratlab.domain.strategy import Candidate
 from stratlab.domain.trial import Parameters
@@ -67,9 +69,9 @@ class Reports:
         for iteration in iterations:
             # A crash or a full disk may have come between a step and its files.
             self._write_iteration(campaign, iteration, digests)
-        data_set = self._market_data.get(campaign.spec.data_set)
+        data_set = self._data_set(campaign)
         best = next((i for i in iterations if _is_about(campaign, i)), None)
-        if best is not None and best.candidate is not None and best.evaluation is not None:
+        if data_set and best and best.candidate and best.evaluation:
             exports = self._export(
                 best.candidate, campaign, best.evaluation.parameters, data_set.calendar
             )
@@ -80,8 +82,17 @@ class Reports:
         self._put(campaign, "audit.jsonl", "application/jsonl", audit)
         hall_of_fame = self._repository.hall_of_fame(campaign.id)
         # Last: its presence says that all the others are there.
-        text = campaign_report(campaign, iterations, hall_of_fame, data_set.caveats)
+        caveats = data_set.caveats if data_set else ("The data set was removed or replaced.",)
+        text = campaign_report(campaign, iterations, hall_of_fame, caveats)
         self._put(campaign, REPORT_NAME, "text/markdown", text)
+
+    def _data_set(self, campaign: Campaign) -> DataSet | None:
+        # After a crash a report may be written when the data of a final campaign are gone.
+        try:
+            data_set = self._market_data.get(campaign.spec.data_set)
+        except DataSetNotFoundError:
+            return None
+        return data_set if data_set.digest == campaign.data_digest else None
 
     def _events(self, campaign_id: str) -> Iterable[Event]:
         last = 0

@@ -16,7 +16,7 @@ from stratlab.domain.errors import InvalidInputError, LimitExceededError
 
 MAX_FILES = 5_000
 MAX_BYTES = 4 * 2**30
-MAX_ROWS = 10_000_000
+MAX_ROWS = 5_000_000
 MAX_LINE = 65_536
 
 _DELIMITERS = ",;\t|"
