@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
-from typing import final
+from typing import TextIO, final
 
 from stratlab.campaigns.backtest import Backtester
 from stratlab.campaigns.critic import RuleCritic
@@ -18,7 +18,7 @@ from stratlab.campaigns.loop import Workshop
 from stratlab.campaigns.manager import CampaignManager
 from stratlab.campaigns.reports import Reports
 from stratlab.campaigns.trials import TrialDesk
-from stratlab.domain.errors import DataSetNotFoundError, WrongStateError
+from stratlab.domain.errors import DataSetNotFoundError, WrongStateError, from_os_error
 from stratlab.domain.flag import Flag
 from stratlab.domain.market import DataSet
 from stratlab.domain.ports import Artifacts, MarketData, Repository, Screener, TrustedJobs
@@ -37,6 +37,7 @@ from stratlab.screening import SubprocessScreener
 from stratlab.search import FactorGraphGenerator
 from stratlab.settings import Settings
 from stratlab.store import FileArtifacts, open_repository
+from stratlab.store.home import make_home
 
 
 @final
@@ -147,8 +148,7 @@ def trusted_jobs(settings: Settings) -> Iterator[TrustedJobs]:
     Raises:
         EngineUnavailableError: No engine answers.
     """
-    home = settings.home_path
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    home = make_home(settings.home_path)
     with contextlib.closing(DockerEngine(settings.sandbox.engine)) as engine:
         sandbox = settings.sandbox
         jobs = DockerJobs(
@@ -166,8 +166,7 @@ def trusted_jobs(settings: Settings) -> Iterator[TrustedJobs]:
 def _exclusive(home: Path) -> Iterator[None]:
     # Two controllers on one home would run every campaign twice; the kernel frees the lock of
     # one that was killed.
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (home / "controller.lock").open("w") as lock:
+    with _lock_file(make_home(home)) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -176,3 +175,10 @@ def _exclusive(home: Path) -> Iterator[None]:
                 hint="Use that one, stop it, or choose another home (STRATLAB_HOME).",
             ) from None
         yield
+
+
+def _lock_file(home: Path) -> TextIO:
+    try:
+        return (home / "controller.lock").open("w")
+    except OSError as error:
+        raise from_os_error(error) from None

@@ -5,7 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -13,9 +13,11 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+_CONFIG = "STRATLAB_CONFIG"
+
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 @final
@@ -122,7 +124,7 @@ class Settings(BaseSettings):
         env_prefix="STRATLAB_", env_nested_delimiter="__", extra="forbid", frozen=True
     )
 
-    home: Path = Path("~/.stratlab")
+    home: Path = Field(default=Path("~/.stratlab"), validate_default=True)
     store: StoreSettings = StoreSettings()
     sandbox: SandboxSettings = SandboxSettings()
     server: ServerSettings = ServerSettings()
@@ -139,8 +141,23 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Order the sources: command line, environment, file."""
         del dotenv_settings, file_secret_settings
-        path = Path(os.environ.get("STRATLAB_CONFIG", "stratlab.toml"))
+        path = Path(os.environ.get(_CONFIG, "stratlab.toml"))
+        if _CONFIG in os.environ and not path.is_file():
+            raise ValueError(f"{_CONFIG} names no file: {path}")
         return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls, path))
+
+    @field_validator("home", mode="before")
+    @classmethod
+    def _home_is_a_path(cls, home: object) -> object:
+        text = str(home)
+        if not text or "?" in text:  # a question mark would end the path of the database's URL
+            raise ValueError("is no path that can be used")
+        try:
+            text.encode()
+            Path(text).expanduser().resolve()
+        except (OSError, ValueError, RuntimeError) as error:
+            raise ValueError(f"cannot be used: {str(error)[:200]}") from None
+        return home
 
     @property
     def home_path(self) -> Path:
@@ -161,6 +178,20 @@ class Settings(BaseSettings):
     def token_path(self) -> Path:
         """File with the tokens of callers from the network."""
         return Path(self.server.tokens or self.home_path / "tokens.json").expanduser()
+
+
+def unknown_variables() -> tuple[str, ...]:
+    """Return the ``STRATLAB_*`` variables of the environment that no setting has, sorted."""
+    known = {f"STRATLAB_{name}".upper(): field for name, field in Settings.model_fields.items()}
+    return tuple(
+        sorted(
+            name
+            for name in os.environ
+            if name.startswith("STRATLAB_")
+            and name != _CONFIG
+            and name.partition("__")[0] not in known
+        )
+    )
 
 
 @lru_cache(maxsize=1)

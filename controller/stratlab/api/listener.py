@@ -10,8 +10,11 @@ from pathlib import Path
 
 from stratlab.domain.errors import (
     AlreadyExistsError,
+    DiskFullError,
     InvalidInputError,
+    StratlabError,
     UnsafeConfigurationError,
+    from_os_error,
 )
 
 MAX_PATH_BYTES = 107  # sun_path holds 108 with the closing NUL
@@ -51,10 +54,16 @@ def claim(path: Path) -> Iterator[None]:
 
     Raises:
         UnsafeConfigurationError: Others can enter the directory, or the path is another file.
+        InvalidInputError: Nothing can be made at this path.
+        DiskFullError: No space is left there.
         AlreadyExistsError: Another server listens there.
     """
-    _prepare_directory(path.parent)
-    lock = os.open(f"{path}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    flags = os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        _prepare_directory(path.parent)
+        lock = os.open(f"{path}.lock", flags, 0o600)
+    except OSError as error:
+        raise _unusable(path, error) from None
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -77,7 +86,8 @@ def _prepare_directory(directory: Path) -> None:
     if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & _OTHERS:
         raise UnsafeConfigurationError(
             f"others can enter {directory}, the directory of the socket",
-            hint=f"Run `chmod 700 {directory}` as its owner, or choose another directory.",
+            hint="Choose a socket in a directory of your own that is closed to others (chmod 700), "
+            "never in a shared one such as /tmp.",
         )
 
 
@@ -101,6 +111,16 @@ def _remove_stale(path: Path) -> None:
         except OSError:
             pass  # full backlog or timeout: somebody is there
     raise _in_use(path)
+
+
+def _unusable(path: Path, error: OSError) -> StratlabError:
+    typed = from_os_error(error)
+    if isinstance(typed, DiskFullError):
+        return typed
+    return InvalidInputError(
+        f"no socket can be made at {path}: {error.strerror}",
+        hint="Choose another place with --address or STRATLAB_SERVER__ADDRESS.",
+    )
 
 
 def _in_use(path: Path) -> AlreadyExistsError:

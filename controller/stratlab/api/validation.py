@@ -34,7 +34,13 @@ MAX_REQUEST_ID = 128
 _SPEC = CampaignSpec(display_name="", data_set="", markets=())
 _MAX_SEED = 2**32 - 1  # what numpy's seed takes
 _SHOWN_ERRORS = 5
-_TEXTS = {"extra_forbidden": "no such field"}
+_TEXTS = {
+    "extra_forbidden": "no such field",
+    "model_type": "should be a mapping of field names",
+    "dict_type": "should be a mapping",
+    "tuple_type": "should be a list",
+    "string_unicode": "should be Unicode text",
+}
 
 _Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 _Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
@@ -68,7 +74,7 @@ class _GatesDocument(_Document):
 class _StopRulesDocument(_Document):
     max_iterations: int | None = Field(default=_SPEC.stop_rules.max_iterations, ge=1, le=1_000_000)
     max_wall_seconds: float | None = Field(default=_SPEC.stop_rules.max_wall_seconds, gt=0, le=1e8)
-    max_tokens: int | None = Field(default=_SPEC.stop_rules.max_tokens, ge=1)
+    max_tokens: int | None = Field(default=_SPEC.stop_rules.max_tokens, ge=1, le=10**15)
     max_cost_usd: float | None = Field(default=_SPEC.stop_rules.max_cost_usd, gt=0)
     max_consecutive_failures: int | None = Field(
         default=_SPEC.stop_rules.max_consecutive_failures, ge=1, le=1_000_000

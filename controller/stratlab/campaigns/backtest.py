@@ -3,11 +3,11 @@
 import asyncio
 import secrets
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, time
 from typing import final
 
 from stratlab.domain.errors import InvalidInputError, PermissionDeniedError
-from stratlab.domain.market import CostModel, DataSet, MarketSet, Tier, Window
+from stratlab.domain.market import CostModel, DataSet, MarketSet, PricePanel, Tier, Window
 from stratlab.domain.ports import Evaluator, MarketData, ProgressListener, Sandbox, Screener
 from stratlab.domain.strategy import ScreeningReport
 from stratlab.domain.trial import (
@@ -20,6 +20,7 @@ from stratlab.domain.trial import (
 )
 
 ADHOC_CAMPAIGN = "adhoc"
+_DAY_SECONDS = 86_400
 
 
 @final
@@ -80,14 +81,16 @@ class Backtester:
 
         Raises:
             DataSetNotFoundError: No such data set or symbol.
-            InvalidInputError: Dates outside the data set, or in the wrong order.
+            InvalidInputError: Dates outside the data set, without a session, or in the wrong
+                order.
             PermissionDeniedError: The dates reach into the holdout.
             SandboxNotReadyError, EngineUnavailableError: Nothing can be run.
         """
         data_set = await asyncio.to_thread(self._market_data.get, request.data_set)
         spec = _trial(request, data_set)
-        # Unknown symbols are refused before a container is started.
+        # Unknown symbols and empty windows are refused before a container is started.
         prices = await asyncio.to_thread(self._market_data.prices, spec.market, spec.window.tier)
+        _require_bars(prices, spec.window, data_set)
         screening = ScreeningReport()
         if not request.skip_screening:
             screening = await asyncio.to_thread(self._screener.screen, request.source)
@@ -121,6 +124,16 @@ def _trial(request: BacktestRequest, data_set: DataSet) -> TrialSpec:
         cost_model=request.cost_model,
         seed=request.seed,
     )
+
+
+def _require_bars(prices: PricePanel, window: Window, data_set: DataSet) -> None:
+    first = datetime.combine(window.start, time.min, UTC).timestamp()
+    end = datetime.combine(window.end, time.min, UTC).timestamp() + _DAY_SECONDS
+    if not ((prices.bars >= first) & (prices.bars < end)).any():
+        raise InvalidInputError(
+            f"{data_set.name} has no session from {window.start} to {window.end}",
+            hint="Choose a start and an end with a trading day between them.",
+        )
 
 
 def _smallest_tier(data_set: DataSet, start: date, end: date) -> Tier:

@@ -10,14 +10,16 @@ import typer
 from stratlab.cli.exit_codes import ExitCode, error_exit_code, outcome_exit_code
 from stratlab.cli.options import JsonOption, StrictOption, settings_of
 from stratlab.cli.output import plain, print_caveats, print_json, print_line, print_table
+from stratlab.cli.reading import not_unicode, read_text
 from stratlab.domain.errors import InvalidInputError, InvalidSourceError, StratlabError
 from stratlab.domain.trial import Outcome
+from stratlab_runner.contract import MAX_SOURCE_BYTES
 
 if TYPE_CHECKING:
     from stratlab.client import Client
     from stratlab_proto.v1 import backtest_service_pb2 as pb
 
-_MAX_FILE_BYTES = 512 * 1024
+MAX_SEED = 2**32 - 1
 
 _FileArgument = Annotated[
     Path, typer.Argument(metavar="FILE", help="Zipline strategy (Python).", show_default=False)
@@ -66,16 +68,17 @@ def backtest(
         request = _request(
             read_source(file), data, symbols, start, end, params, cost_model, capital, runtime
         )
-        request.seed = seed
+        request.seed = _seed(seed)
         if max_leverage is not None:
             request.limits.max_leverage = max_leverage
         request.skip_screening = skip_screening
         result = _run(context, request, as_json=as_json)
-    except StratlabError as error:
+    except (StratlabError, UnicodeEncodeError) as error:
         if not as_json:
             raise
-        print_json(error_only_record(error))
-        raise typer.Exit(error_exit_code(error)) from None
+        typed = error if isinstance(error, StratlabError) else not_unicode(error)
+        print_json(error_only_record(typed))
+        raise typer.Exit(error_exit_code(typed)) from None
     if as_json:
         print_json(backtest_record(result))
     else:
@@ -114,19 +117,7 @@ def read_source(file: Path) -> str:
         InvalidInputError: The file cannot be read.
         InvalidSourceError: It is too large or not UTF-8.
     """
-    try:
-        with file.open("rb") as stream:
-            content = stream.read(_MAX_FILE_BYTES + 1)
-    except OSError as error:
-        raise InvalidInputError(f"{file} cannot be read: {error.strerror}") from None
-    except ValueError:  # a NUL in the path
-        raise InvalidInputError("the path of the file cannot be used") from None
-    if len(content) > _MAX_FILE_BYTES:
-        raise InvalidSourceError(f"{file} has more than {_MAX_FILE_BYTES} bytes")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InvalidSourceError(f"{file} is not UTF-8: byte {error.start}") from None
+    return read_text(file, MAX_SOURCE_BYTES, InvalidSourceError)
 
 
 def _request(
@@ -148,14 +139,21 @@ def _request(
 
     kinds = {kind.value: COST_MODEL_KINDS[kind] for kind in CostModelKind}
     if cost_model not in kinds:
-        raise InvalidInputError(f"--cost-model: {cost_model!r} is none of {', '.join(kinds)}")
+        raise InvalidInputError(
+            f"--cost-model: {cost_model!r} is unknown", hint=f"Use one of {', '.join(kinds)}."
+        )
+    # Zero and empty mean "the default" on the wire.
     if capital == 0:
-        # Zero means "the default" on the wire.
-        raise InvalidInputError("--capital: must be above zero")
+        raise InvalidInputError("--capital: must be above zero", hint="Leave it out for 100000.")
+    chosen = parse_list(symbols or ())
+    if symbols and not chosen:
+        raise InvalidInputError(
+            "--symbols: names no symbol", hint="Name at least one, or leave it out for all."
+        )
     return backtest_service_pb2.RunBacktestRequest(
         source=source,
         data_set=data,
-        symbols=parse_list(symbols or ()),
+        symbols=chosen,
         start=date_to_proto(parse_date(start, "--start")) if start else None,
         end=date_to_proto(parse_date(end, "--end")) if end else None,
         parameters=numbers_to_proto(parse_parameters(params or (), "--params")),
@@ -163,6 +161,14 @@ def _request(
         capital=capital,
         runtime=runtime,
     )
+
+
+def _seed(seed: int) -> int:
+    if not 0 <= seed <= MAX_SEED:
+        raise InvalidInputError(
+            f"seed: {seed} is not between 0 and {MAX_SEED}", hint="Give another --seed."
+        )
+    return seed
 
 
 def _run(

@@ -148,7 +148,9 @@ def show(context: typer.Context, campaign: CampaignArgument, as_json: JsonOption
 def watch(
     context: typer.Context,
     campaign: CampaignArgument,
-    after: Annotated[int, typer.Option("--after", min=0, help="Skip events up to this one.")] = 0,
+    after: Annotated[
+        int, typer.Option("--after", min=0, max=2**63 - 1, help="Skip events up to this one.")
+    ] = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Follow a campaign on the running server until it ends; --json prints a line per event."""

@@ -10,11 +10,12 @@ import yaml
 
 from stratlab.api.convert.spec import spec_to_proto
 from stratlab.api.validation import parse_spec
-from stratlab.cli.reading import parse_list, parse_pairs
-from stratlab.domain.errors import InvalidInputError, InvalidSpecError
+from stratlab.cli.reading import parse_list, parse_pairs, read_text
+from stratlab.domain.errors import InvalidSpecError
 from stratlab_proto.v1 import campaign_service_pb2
 
 _MAX_FILE_BYTES = 1024 * 1024
+_HINT = "Write the fields as in docs/cli.md; `stratlab campaign show ID --json` prints a whole one."
 
 
 @final
@@ -84,17 +85,20 @@ def _merge(fields: dict[str, Any], section: str, values: Mapping[str, Any]) -> N
 
 
 def _read_file(path: Path) -> dict[str, Any]:
+    text = read_text(path, _MAX_FILE_BYTES, InvalidSpecError)
+    kind = "JSON" if path.suffix == ".json" else "YAML"
     try:
-        if path.stat().st_size > _MAX_FILE_BYTES:
-            raise InvalidInputError(f"{path} has more than {_MAX_FILE_BYTES} bytes")
-        text = path.read_text(encoding="utf-8")
-        fields = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-    except OSError as error:
-        raise InvalidInputError(f"{path} cannot be read: {error.strerror}") from None
+        fields = json.loads(text) if kind == "JSON" else yaml.safe_load(text)
     except (ValueError, yaml.YAMLError, RecursionError) as error:
-        kind = "JSON" if path.suffix == ".json" else "YAML"
-        line = str(error).splitlines()[0] if str(error) else "nested too deeply"
-        raise InvalidSpecError(f"{path} is not {kind}: {line}") from None
+        raise InvalidSpecError(f"{path} is not {kind}: {_explain(error)}", hint=_HINT) from None
     if not isinstance(fields, dict) or not all(isinstance(name, str) for name in fields):
-        raise InvalidSpecError(f"{path} does not hold a mapping of field names")
+        raise InvalidSpecError(f"{path} does not hold a mapping of field names", hint=_HINT)
     return fields
+
+
+def _explain(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem and error.problem_mark:
+        return f"line {error.problem_mark.line + 1}: {error.problem}"
+    return str(error).splitlines()[0]

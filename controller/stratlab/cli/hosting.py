@@ -15,7 +15,7 @@ from stratlab.api.network import Network
 from stratlab.api.server import ApiServer
 from stratlab.campaigns.backtest import BacktestReport, BacktestRequest
 from stratlab.domain.campaign import Campaign, CampaignSpec
-from stratlab.domain.errors import InvalidInputError, ServerUnreachableError
+from stratlab.domain.errors import ServerUnreachableError
 from stratlab.domain.events import Event
 from stratlab.domain.flag import Flag
 from stratlab.domain.ports import Artifacts, ProgressListener, Repository
@@ -24,24 +24,18 @@ from stratlab.market_data import Catalogue
 from stratlab.screening import SubprocessScreener
 from stratlab.settings import Settings
 from stratlab.store import FileArtifacts, open_repository
+from stratlab.store.home import make_home
 
 
 def private_home(settings: Settings) -> Path:
-    """Return the home directory, made or made private: it holds database and socket.
+    """Return the home directory, made or made private; see :func:`stratlab.store.home.make_home`.
 
     Raises:
         InvalidInputError: It cannot be made.
+        UnsafeConfigurationError: It belongs to something else.
+        DiskFullError: No space is left for it.
     """
-    home = settings.home_path
-    try:
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        home.chmod(0o700)
-    except OSError as error:
-        raise InvalidInputError(
-            f"the home directory {home} cannot be used: {error.strerror}",
-            hint="Choose another one with --home or STRATLAB_HOME.",
-        ) from None
-    return home
+    return make_home(settings.home_path)
 
 
 @asynccontextmanager

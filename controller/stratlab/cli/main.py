@@ -1,7 +1,6 @@
 """The program ``stratlab``: all commands, and the one place where errors become words."""
 
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,11 +8,25 @@ from typing import Annotated
 
 import typer
 
-from stratlab.cli import audit, backtest, campaign, data, doctor, health, report, serve, token
+from stratlab.cli import (
+    audit,
+    backtest,
+    campaign,
+    data,
+    doctor,
+    health,
+    interrupts,
+    report,
+    serve,
+    token,
+)
 from stratlab.cli.exit_codes import EPILOG, ExitCode, error_exit_code
 from stratlab.cli.options import GlobalOptions
 from stratlab.cli.output import error_record, print_json, print_note
-from stratlab.domain.errors import InvalidInputError, StratlabError
+from stratlab.cli.reading import not_unicode
+from stratlab.domain.errors import DiskFullError, InvalidInputError, StratlabError, from_os_error
+
+_MAX_TOLD = 3000
 
 app = typer.Typer(
     name="stratlab",
@@ -94,46 +107,86 @@ def common_options(
 
 def run() -> None:
     """Run the program and end the process with an exit code of the table."""
-    # As Ctrl-C: a controller inside the command then ends its containers before it goes.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    interrupts.install()
+    _open_streams()
     # gRPC's core reads no settings, and would print a line for every failed handshake.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # noqa: TID251 (written, not read)
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except OSError:  # a full disk behind `>`, or a reader that has gone
+        code = code or ExitCode.INFRASTRUCTURE
+        _drop_stdout()
+    sys.exit(code)
 
 
 def main(arguments: Sequence[str]) -> ExitCode | int:
     """Run a command and return its exit code; no exception leaves this function."""
     try:
         return app(args=list(arguments), prog_name="stratlab", standalone_mode=False) or ExitCode.OK
-    except StratlabError as error:
-        _tell(error, arguments)
-        return error_exit_code(error)
-    except typer.TyperException as error:
-        hint = "Add --help behind the command to see what it takes."
-        _tell(InvalidInputError(error.format_message(), hint=hint), arguments)
-        return ExitCode.USAGE
     except (KeyboardInterrupt, typer.Abort):
         return ExitCode.INTERRUPTED
     except (BrokenPipeError, SystemExit):
-        # Whoever read our output has seen enough (typer exits then); the last flush, which the
-        # interpreter does, must not fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read our output has seen enough (typer exits then).
+        _drop_stdout()
         return ExitCode.INTERRUPTED
     except Exception as error:  # noqa: BLE001 (a user never sees a traceback)
-        return _unexpected(error, arguments)
+        typed = _typed(error)
+        _tell(typed, arguments)
+        return error_exit_code(typed)
+
+
+def _typed(error: Exception) -> StratlabError:
+    match error:
+        case StratlabError():
+            return error
+        case typer.TyperException():
+            hint = "Add --help behind the command to see what it takes."
+            return InvalidInputError(error.format_message(), hint=hint)
+        case UnicodeEncodeError():
+            return not_unicode(error)
+        case OSError() if isinstance(typed := from_os_error(error), DiskFullError):
+            return typed
+        case _:
+            return _unexpected(error)
 
 
 def _tell(error: StratlabError, arguments: Sequence[str]) -> None:
-    if "--json" in arguments:
-        print_json({"error": error_record(error)})
-    print_note(f"error: {error.message}")
-    print_note(f"  next: {error.hint}")
+    try:
+        if "--json" in arguments:
+            print_json({"error": error_record(error)})
+        print_note(f"error: {_cut(error.message)}")
+        print_note(f"  next: {_cut(error.hint)}")
+    except OSError:  # nobody can be told; the exit code remains
+        _drop_stdout()
 
 
-def _unexpected(error: Exception, arguments: Sequence[str]) -> ExitCode:
+def _cut(text: str) -> str:
+    # What people typed may be in it, whole.
+    return text if len(text) <= _MAX_TOLD else f"{text[:_MAX_TOLD]}..."
+
+
+def _open_streams() -> None:
+    # A shell's `>&-` leaves none; and no character may end a program that only prints it.
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 (until the end)
+            setattr(sys, name, nowhere)
+        else:
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _drop_stdout() -> None:
+    # The last flush, which the interpreter does, must not fail again.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _unexpected(error: Exception) -> StratlabError:
     from stratlab.cli.logs import record_traceback  # noqa: PLC0415 (keeps start-up fast)
 
     log = record_traceback(error)
-    message = f"stratlab failed unexpectedly ({type(error).__name__}); the log is {log}"
-    _tell(StratlabError(message, log=log), arguments)
-    return ExitCode.INFRASTRUCTURE
+    place = f"the log is {log}" if log else "no log of it could be written"
+    return StratlabError(
+        f"stratlab failed unexpectedly ({type(error).__name__}); {place}", log=log or ""
+    )

@@ -62,16 +62,16 @@ def settings_of(context: typer.Context) -> "Settings":
     from stratlab.settings import Settings  # noqa: PLC0415 (keeps start-up fast)
 
     options = context.find_object(GlobalOptions) or GlobalOptions()
+    hint = "Correct stratlab.toml, the STRATLAB_* variables or the options before the command."
     try:
         return Settings(**options.as_settings())
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False, include_context=False)
         text = "; ".join(
-            f"{'.'.join(str(part) for part in detail['loc'])}: {detail['msg']}"
+            f"{'.'.join(str(part) for part in detail['loc'])}: "
+            f"{detail['msg'].removeprefix('Value error, ')}"
             for detail in details[:5]
         )
-        raise InvalidInputError(
-            f"settings: {text}", hint="Correct stratlab.toml or the STRATLAB_* variables."
-        ) from None
-    except ValueError as error:  # the file is no TOML
-        raise InvalidInputError(f"settings: {error}", hint="Correct stratlab.toml.") from None
+        raise InvalidInputError(f"settings: {text}", hint=hint) from None
+    except (OSError, ValueError) as error:  # the file is no TOML, or cannot be read
+        raise InvalidInputError(f"settings: {error}", hint=hint) from None

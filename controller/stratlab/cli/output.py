@@ -19,7 +19,9 @@ _LEVEL = "stratlab.v1.Evaluation.Level"
 
 def print_json(value: object) -> None:
     """Print a value as one line of JSON on stdout; NaN has no place in it."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=str)
+    # Elsewhere characters would be replaced, and JSON knows escapes of its own.
+    is_unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    text = json.dumps(value, ensure_ascii=not is_unicode, allow_nan=False, default=str)
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 

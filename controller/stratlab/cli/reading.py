@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterable
 from datetime import date
+from pathlib import Path
 
 from stratlab.domain.errors import InvalidInputError, InvalidParametersError
 
@@ -65,6 +66,40 @@ def parse_list(texts: Iterable[str]) -> list[str]:
     return [part for text in texts for part in _SEPARATORS.split(text) if part]
 
 
+def read_text(path: Path, max_bytes: int, error: type[InvalidInputError]) -> str:
+    """Return the text of a file, whatever else the path may lead to.
+
+    Args:
+        path: What was typed.
+        max_bytes: No more is read.
+        error: Raised for content that cannot be used.
+
+    Raises:
+        InvalidInputError: The file cannot be read, is too large or not UTF-8.
+    """
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(max_bytes + 1)
+    except OSError as failure:
+        hint = "Give the path of a file that you may read."
+        raise InvalidInputError(f"{path} cannot be read: {failure.strerror}", hint=hint) from None
+    except ValueError:  # a NUL in the path
+        raise InvalidInputError("the path of the file cannot be used") from None
+    if len(content) > max_bytes:
+        raise error(f"{path} has more than {max_bytes} bytes")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as failure:
+        hint = "Save the file as UTF-8 text."
+        raise error(f"{path} is not UTF-8: byte {failure.start}", hint=hint) from None
+
+
+def not_unicode(error: UnicodeEncodeError) -> InvalidInputError:
+    """Return the typed error for an argument of bytes that are no UTF-8."""
+    text = error.object[:100]
+    return InvalidInputError(f"{text!r} is not Unicode text", hint="Write names in UTF-8.")
+
+
 def parse_date(text: str, option: str) -> date:
     """Return a day.
 
@@ -74,4 +109,7 @@ def parse_date(text: str, option: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise InvalidInputError(f"{option}: {text[:40]!r} is not a day (YYYY-MM-DD)") from None
+        raise InvalidInputError(
+            f"{option}: {text[:40]!r} is not a day (YYYY-MM-DD)",
+            hint=f"Write for example {option} 2005-12-31.",
+        ) from None

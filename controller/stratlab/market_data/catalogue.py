@@ -18,6 +18,8 @@ from stratlab.domain.market import (
 from stratlab.market_data.layout import FOLDER, MANIFEST, TIERS
 from stratlab.market_data.manifest import hash_file, list_files, read_manifest
 
+_MAX_NAME_BYTES = 255  # what a file system takes
+
 
 @final
 class Catalogue:
@@ -98,7 +100,9 @@ class Catalogue:
         """
         # One plain folder name, so that none can lead out of the folder.
         plain = name == Path(name).name != "" and name[0] != "." and "\0" not in name
-        if not (plain and (self._folder / name).is_dir()):
+        if not (plain and len(name.encode(errors="surrogateescape")) <= _MAX_NAME_BYTES):
+            raise _not_found("data set", name, self._names())
+        if not (self._folder / name).is_dir():
             raise _not_found("data set", name, self._names())
         return self._folder / name
 
@@ -130,7 +134,7 @@ def _not_found(
         else "Build one with `make data`, or bring your own: `stratlab data add`."
     )
     return DataSetNotFoundError(
-        f"{owner} {name!r}", hint=guess + listed, data_set=data_set or name, missing=name
+        f"{owner} {name[:100]!r}", hint=guess + listed, data_set=data_set or name, missing=name
     )
 
 
