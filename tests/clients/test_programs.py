@@ -1,7 +1,7 @@
 """The example programs against a real server with mTLS and tokens, one run per language."""
 
+import re
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -30,6 +30,10 @@ def handle_data(context, data):
     if not context.is_bought:
         order(context.asset, int(context.params["shares"]))
         context.is_bought = True
+"""
+CRASH = """
+def initialize(context):
+    raise ValueError("planned")
 """
 STORED = 6  # events before the watch begins
 HAVE = 3  # events the watcher says it has
@@ -80,6 +84,13 @@ def test_backtest_gives_the_numbers_that_the_owner_gets(
     assert float(equity.removeprefix("equity ")) == pytest.approx(expected_equity, abs=0.006)
 
 
+def test_backtest_of_a_crashing_strategy_is_a_result(program: Program, tmp_path: Path) -> None:
+    path = tmp_path / "crash.py"
+    path.write_text(CRASH)
+    lines = program.output("backtest", str(path)).splitlines()
+    assert lines[-2:] == ["outcome OUTCOME_STRATEGY_ERROR", "fills 0"]
+
+
 def test_watch_of_a_created_campaign_replays_follows_and_sees_its_cancellation(
     program: Program, server: LabServer
 ) -> None:
@@ -128,16 +139,12 @@ def test_certificate_of_a_stranger_is_refused(
     program: Program, server: LabServer, tmp_path: Path
 ) -> None:
     stranger = issue_certificate(trustme.CA(), tmp_path, "client.example")
-    before = time.monotonic()
     refused = program.with_settings(certificate=stranger, key=stranger.with_suffix(".key")).run(
         "create"
     )
     assert refused.returncode != 0
     assert refused.stdout == ""
-    assert refused.stderr
-    assert time.monotonic() - before < 60
-    with Client(server.socket) as client:
-        assert client.is_serving()
+    assert re.search("UNAVAILABLE|SERVER_UNREACHABLE", refused.stderr), refused.stderr
 
 
 def test_reflection_with_token_describes_the_services(server: LabServer) -> None:

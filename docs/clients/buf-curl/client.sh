@@ -76,7 +76,7 @@ backtest() {
         .result.trial |
         "outcome \(.outcome)",
         "fills \(.fills // [] | length)",
-        "equity \(.equity[-1].value * 100 | round / 100)"
+        if .equity then "equity \(.equity[-1].value * 100 | round / 100)" else empty end
       end'
 }
 

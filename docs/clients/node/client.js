@@ -95,7 +95,7 @@ async function backtest(file) {
       const { outcome, fills, equity } = item.result.trial;
       console.log(`outcome ${outcome}`);
       console.log(`fills ${fills.length}`);
-      console.log(`equity ${equity.at(-1)?.value.toFixed(2)}`);
+      if (equity.length > 0) console.log(`equity ${equity.at(-1).value.toFixed(2)}`);
     }
   }
 }
