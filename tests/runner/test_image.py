@@ -47,6 +47,10 @@ def test_image_default_user_and_entry_point() -> None:
     assert len(config["Labels"]["org.stratlab.inputs"]) == 64
 
 
+def test_image_stays_below_600_mb() -> None:
+    assert int(docker("image", "inspect", "--format={{.Size}}", IMAGE)) < 600e6
+
+
 def test_image_started_by_hand_runs_nothing() -> None:
     result = subprocess.run(
         ["docker", "run", "--rm", "--network=none", IMAGE],

@@ -1,10 +1,18 @@
 """Orders far more than a bar's volume allows, so that orders fill in parts over many bars."""
 
-from zipline.api import cancel_order, get_open_orders, order, set_cancel_policy, symbol
-from zipline.finance.cancel_policy import NeverCancel
+from zipline.api import (
+    NeverCancel,
+    cancel_order,
+    cancel_policy,
+    get_open_orders,
+    order,
+    set_cancel_policy,
+    symbol,
+)
 
 
 def initialize(context):
+    set_cancel_policy(cancel_policy.EODCancel())
     set_cancel_policy(NeverCancel())
     context.asset = symbol("THIN")
     context.bar = 0

@@ -3,12 +3,20 @@
 import warnings
 
 import numpy as np
-from zipline.api import attach_pipeline, order_target_percent, pipeline_output, symbols
+from zipline.api import attach_pipeline, order_target_percent, pipeline_output, symbol, symbols
 from zipline.pipeline import CustomClassifier, CustomFactor, CustomFilter, Pipeline
 from zipline.pipeline.classifiers import Everything, Quantiles
 from zipline.pipeline.data import EquityPricing
 from zipline.pipeline.factors import AverageDollarVolume, Latest, PeerCount, Returns
-from zipline.pipeline.filters import All, AllPresent, Any, AtLeastN, StaticAssets, StaticSids
+from zipline.pipeline.filters import (
+    All,
+    AllPresent,
+    Any,
+    AtLeastN,
+    SingleAsset,
+    StaticAssets,
+    StaticSids,
+)
 
 warnings.simplefilter("ignore")
 
@@ -58,6 +66,7 @@ def initialize(context):
         & (close > 5)
         & ~StaticAssets(symbols("LATE"))
         & ~StaticSids([10**6])
+        & ~SingleAsset(symbol("GONE"))
         & AverageDollarVolume(window_length=10).percentile_between(10, 100)
     )
     columns = {

@@ -10,8 +10,11 @@ from importlib.resources import files
 import zipline.api
 from zipline import examples
 from zipline._protocol import BarData
+from zipline.algorithm import TradingAlgorithm
 from zipline.finance import execution
 from zipline.pipeline import classifiers, factors, filters
+
+from stratlab_runner.simulation import TrialAlgorithm
 
 
 def public(owner: object) -> list[str]:
@@ -27,6 +30,7 @@ def main() -> None:
                     name: files(examples).joinpath(f"{name}.py").read_text()
                     for name in sys.argv[1:]
                 },
+                "added_to_context": sorted({*public(TrialAlgorithm)} - {*public(TradingAlgorithm)}),
                 "names": {
                     "api": sorted({*zipline.api.__all__, *public(zipline.api)}),
                     "data": public(BarData),
