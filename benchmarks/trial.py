@@ -13,6 +13,7 @@ frames and checks, during the whole batch.
 import argparse
 import asyncio
 import json
+import logging
 import subprocess
 import tempfile
 import time
@@ -23,6 +24,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from statistics import median
 
+import structlog
 from benchmarks.support.figures import head, machine, row
 
 from stratlab.bootstrap import SystemClock, build_data_set
@@ -186,6 +188,7 @@ def spread(values: list[float]) -> tuple[str, str]:
 
 def main(rounds: int) -> None:
     """Print the table."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     print(machine())
     began = datetime.now(UTC)
     with tempfile.TemporaryDirectory(prefix="bench-") as directory:

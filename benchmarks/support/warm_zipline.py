@@ -46,7 +46,6 @@ def main(strategy: str, start: str, end: str, capital: float) -> None:
                 capital_base=capital,
                 data_frequency="daily",
             ),
-            metrics_set="default",
             benchmark_returns=pd.Series(
                 0.0, index=tier.calendar.sessions_in_range(start, end).tz_localize("UTC")
             ),
