@@ -77,7 +77,7 @@ async def test_dates_outside_the_data_are_refused_with_the_range(
 
 async def test_rejected_source_starts_no_container_unless_screening_is_skipped() -> None:
     lab, sandbox = backtester()
-    hostile = replace(REQUEST, source="import socket\n" + SOURCE)
+    hostile = replace(REQUEST, source=f"import socket\n{SOURCE}\nopened = socket.socket\n")
     report = await lab.run(hostile, lambda progress: None)
     assert report.result is None
     assert not report.screening.passed

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tests.suites.small_lab import CountingGenerator, SmallLab, small_lab, small_spec
 
+from stratlab.campaigns.history import all_iterations
 from stratlab.domain.campaign import Campaign, CampaignState, StopRules
 from stratlab.domain.errors import InvalidSpecError, WrongStateError
 from stratlab.domain.events import Event, EventKind, verify_chain
@@ -271,3 +272,21 @@ async def test_report_can_be_written_when_the_data_set_is_gone(tmp_path: Path) -
             lab.manager._workshop.reports._write_final(replace(campaign, **change))
             report = tmp_path / "reports" / "campaigns" / campaign.id / "report.md"
             assert "The data set was removed or replaced." in report.read_text()
+
+
+async def test_campaign_longer_than_a_page_is_read_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = StopRules(max_iterations=5, max_wall_seconds=None)
+    hashes = []
+    for page in (500, 2):
+        monkeypatch.setattr("stratlab.campaigns.history.ITERATION_PAGE", page)
+        home = tmp_path / str(page)
+        home.mkdir()
+        with small_lab(home) as lab:
+            created = await lab.manager.create(small_spec(stop_rules=rules), "r1")
+            campaign = await finished(lab, created)
+            read = all_iterations(lab.repository, campaign.id)
+            assert [iteration.number for iteration in read] == [1, 2, 3, 4, 5]
+            hashes.append(campaign.result_hash)
+    assert hashes[0] == hashes[1] != ""

@@ -8,7 +8,20 @@ from stratlab.campaigns.stop_rules import IterationOutline
 from stratlab.domain.campaign import Iteration
 from stratlab.domain.gates import Level
 from stratlab.domain.generation import IterationSummary
+from stratlab.domain.ports import Repository
 from stratlab.evaluation import train_score
+
+ITERATION_PAGE = 500
+
+
+def all_iterations(repository: Repository, campaign_id: str) -> list[Iteration]:
+    """Return every iteration of a campaign in order, however many there are."""
+    iterations: list[Iteration] = []
+    while page := repository.list_iterations(
+        campaign_id, after=iterations[-1].number if iterations else 0, limit=ITERATION_PAGE
+    ):
+        iterations.extend(page)
+    return iterations
 
 
 @final

@@ -14,7 +14,7 @@ from typing import final
 from stratlab.campaigns.event_bus import EventBus
 from stratlab.campaigns.feedback import write_feedback
 from stratlab.campaigns.hall_of_fame import admit
-from stratlab.campaigns.history import History
+from stratlab.campaigns.history import History, all_iterations
 from stratlab.campaigns.patches import contract_patch
 from stratlab.campaigns.reports import Reports
 from stratlab.campaigns.result_hash import result_hash
@@ -103,7 +103,7 @@ class CampaignLoop:
         """
         shop = self._workshop
         self._mark = shop.clock.monotonic()
-        stored = await asyncio.to_thread(shop.repository.list_iterations, self._campaign.id)
+        stored = await asyncio.to_thread(all_iterations, shop.repository, self._campaign.id)
         self._history = History([i for i in stored if i.ended_at and self._is_past(i)])
         while not self._campaign.state.is_final:
             step = await self._steps[self._campaign.state]()
@@ -336,7 +336,7 @@ class CampaignLoop:
         events: list[tuple[EventKind, Mapping[str, object]]],
     ) -> Step:
         shop, campaign = self._workshop, self._campaign
-        iterations = await asyncio.to_thread(shop.repository.list_iterations, campaign.id)
+        iterations = await asyncio.to_thread(all_iterations, shop.repository, campaign.id)
         verdict = reach_verdict(iterations, ranked, str(stop))
         digest = result_hash(campaign.data_digest, iterations, verdict)
         events.append(

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import final
 
+from stratlab.campaigns.history import all_iterations
 from stratlab.campaigns.report_text import campaign_report
 from stratlab.domain.campaign import Campaign, Iteration
 from stratlab.domain.errors import DataSetNotFoundError
@@ -64,7 +65,7 @@ class Reports:
                 self._put(campaign, name, media_type, text)
 
     def _write_final(self, campaign: Campaign) -> None:
-        iterations = self._repository.list_iterations(campaign.id)
+        iterations = all_iterations(self._repository, campaign.id)
         digests = {file.name: file.digest for file in self._artifacts.list(campaign.id)}
         for iteration in iterations:
             # A crash or a full disk may have come between a step and its files.

@@ -6,7 +6,7 @@ from datetime import datetime
 from threading import Lock
 from typing import final
 
-from stratlab.campaigns.history import outline
+from stratlab.campaigns.history import all_iterations, outline
 from stratlab.campaigns.stop_rules import iterations_since_improvement, score_volatility
 from stratlab.domain.campaign import Campaign
 from stratlab.domain.ports import Repository
@@ -20,7 +20,7 @@ def campaign_stats(repository: Repository, campaign_id: str) -> CampaignStats:
         NotFoundError: No campaign has that id.
     """
     campaign = repository.get_campaign(campaign_id)
-    iterations = [i for i in repository.list_iterations(campaign_id) if i.ended_at is not None]
+    iterations = [i for i in all_iterations(repository, campaign_id) if i.ended_at is not None]
     scores = [outline(iteration).score for iteration in iterations]
     results = [result for iteration in iterations for result in iteration.results]
     gates = [gate for i in iterations if i.evaluation for gate in i.evaluation.gates]
