@@ -46,4 +46,4 @@ if command -v npm >/dev/null && ! cmp -s "$NODE/package-lock.json" "$NODE/node_m
   npm ci --prefix "$NODE" --ignore-scripts --no-audit --no-fund --loglevel=error
   cp "$NODE/package-lock.json" "$NODE/node_modules/.stratlab-lock"
 fi
-say "set up"
+[[ -n "$(missing_packages)" ]] || say "set up"
