@@ -8,6 +8,7 @@ imported here, because exported strategies carry the text of this file.
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Self, final
 
@@ -85,7 +86,7 @@ def order_bracket(
         raise BracketError(f"{asset.symbol} cannot be ordered any more, it was delisted")
     state = _State(
         algorithm.blotter.orders[entry_id],
-        session=algorithm.trading_calendar.minute_to_session(algorithm.get_datetime()),
+        session=_session_number(algorithm.trading_calendar, algorithm.get_datetime()),
         stop_distance=None if stop_distance is None else float(stop_distance),
         take_distance=None if take_distance is None else float(take_distance),
     )
@@ -99,7 +100,11 @@ def order_bracket(
 
 @final
 class Bracket:
-    """A market entry and the legs that close it; made by :func:`order_bracket`."""
+    """A market entry and the legs that close it; made by :func:`order_bracket`.
+
+    It knows the shares of its own entry alone: other orders of the symbol neither change nor
+    close it, whatever the position is.
+    """
 
     def __init__(self, state: "_State") -> None:
         self._state = state
@@ -116,15 +121,15 @@ class Bracket:
 
     @property
     def is_open(self) -> bool:
-        """Whether the entry has filled and its position is not closed yet."""
-        return self._state.is_filled and _position(self._state.entry.asset) != 0
+        """Whether the entry has filled and its shares are not closed yet."""
+        self._state.catch_up()
+        return self._state.is_filled
 
     @property
     def entry_price(self) -> float | None:
         """Price of the entry's fill, None before it; later splits are applied to it."""
-        if self._state.price is None or not self.is_open:
-            return self._state.price
-        return float(self._state.price * (self._state.entry.filled / self._remaining()))
+        self._state.catch_up()
+        return self._state.price
 
     @property
     def stop_level(self) -> float | None:
@@ -152,31 +157,22 @@ class Bracket:
         level = _tick(level)
         if level == self.stop_level:
             return
-        amount = -self._remaining()
         state = self._state
         if state.stop is not None:
             cancel_order(state.stop.id)
         state.stop_distance = None
-        state.stop = _place_leg(state, "bracket_stop", level=level, amount=amount)
+        state.stop = _place_leg(state, "bracket_stop", level=level, amount=-state.shares)
 
     def close(self) -> None:
-        """Cancel what rests; a position is then closed by a market order."""
+        """Cancel what rests; an open bracket's shares are then closed by a market order."""
         state = self._state
         if self.is_pending:
             cancel_order(state.entry.id)
         elif self.is_open and (state.closing is None or not state.closing.open):
-            amount = -self._remaining()
             for leg in state.resting():
                 cancel_order(leg.id)
-            closing_id = order(state.entry.asset, amount)
+            closing_id = order(state.entry.asset, -state.shares)
             state.closing = get_algo_instance().blotter.orders.get(closing_id)
-
-    def _remaining(self) -> int:
-        # Zipline applies splits to resting orders, so a leg knows the shares of this bracket
-        # even when the same asset is held for other reasons too.
-        for leg in self._state.resting():
-            return -int(leg.open_amount)
-        return _position(self._state.entry.asset)
 
 
 @final
@@ -220,7 +216,7 @@ class NextOpenSlippage(SlippageModel):  # type: ignore[misc]  # zipline has no t
         self, data: Any, asset: Any, orders_for_asset: list[Order]
     ) -> Iterator[tuple[Order, Transaction]]:
         """Yield the fills of one asset in one bar, in the order of placing."""
-        self._follow_splits(data, asset, orders_for_asset)
+        self._follow_entries(orders_for_asset)
         bar = _Bar.read(data, asset)
         if bar.volume == 0 or math.isnan(bar.close):
             return
@@ -261,19 +257,13 @@ class NextOpenSlippage(SlippageModel):  # type: ignore[misc]  # zipline has no t
             return float(order.stop * (1 + side * self._slippage))
         return None
 
-    def _follow_splits(self, data: Any, asset: Any, orders: list[Order]) -> None:
-        # Zipline scales the levels of resting orders; a sleeping leg has a distance instead.
+    def _follow_entries(self, orders: list[Order]) -> None:
         states = {id(state): state for o in orders if (state := self._states.get(o.id))}
         for state in states.values():
-            if state.price is not None:
-                continue
-            if not state.entry.open:  # cancelled, or emptied by a reverse split
-                _drop(state.resting(), orders)
-            elif state.session != data.current_session:
-                state.session = data.current_session
-                portal = get_algo_instance().data_portal
-                for _, ratio in portal.get_splits({asset}, state.session):
-                    state.scale(ratio)
+            if state.price is None:
+                state.catch_up()
+                if not state.entry.open:  # cancelled, or emptied by a reverse split
+                    _drop(state.resting(), orders)
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,26 +281,42 @@ class _Bar:
 
 @dataclass(slots=True, eq=False)
 class _State:
-    # What a bracket and the cost model know together.
+    # What a bracket and the cost model know together, as of a session (its number). Zipline
+    # applies splits to positions and resting orders alone.
     entry: Order
-    session: Any
+    session: int
     stop_distance: float | None
     take_distance: float | None
     stop: Order | None = None
     take: Order | None = None
     price: float | None = None
+    shares: int = 0
     closing: Order | None = None
     exited: bool = False
 
     @property
     def is_filled(self) -> bool:
         closed = self.closing is not None and self.closing.filled != 0
-        return self.price is not None and not self.exited and not closed
+        return self.shares != 0 and not self.exited and not closed
 
     def resting(self) -> list[Order]:
         return [leg for leg in (self.stop, self.take) if leg is not None and leg.open]
 
-    def scale(self, ratio: float) -> None:
+    def catch_up(self) -> None:
+        algorithm, asset = get_algo_instance(), self.entry.asset
+        now = _session_number(algorithm.trading_calendar, algorithm.get_datetime())
+        for number in range(self.session + 1, now + 1):
+            session = algorithm.trading_calendar.sessions[number]
+            for _, ratio in algorithm.data_portal.get_splits({asset}, session):
+                self._split(ratio)
+            if asset.auto_close_date is not None and session > asset.auto_close_date:
+                self.shares = 0  # it was delisted, and zipline has paid for them
+        self.session = now
+
+    def _split(self, ratio: float) -> None:
+        if self.price is not None:
+            self.price *= ratio
+            self.shares = int(self.shares / ratio)  # as zipline does with a resting leg
         if self.stop_distance is not None:
             self.stop_distance *= ratio
         if self.take_distance is not None:
@@ -318,6 +324,7 @@ class _State:
 
     def wake(self, price: float) -> None:
         self.price = price
+        self.shares = int(self.entry.amount)
         side = 1 if self.entry.amount > 0 else -1
         if self.stop is not None and self.stop_distance is not None:
             self.stop.stop = _tick(price - side * self.stop_distance)
@@ -383,8 +390,9 @@ def _drop(legs: list[Order], orders: list[Order]) -> None:
         orders.remove(leg)
 
 
-def _position(asset: Any) -> int:
-    return int(get_algo_instance().portfolio.positions[asset].amount)
+@lru_cache(maxsize=1)  # it takes its time, and every bracket asks
+def _session_number(calendar: Any, moment: Any) -> int:
+    return int(calendar.sessions.get_loc(calendar.minute_to_session(moment)))
 
 
 def _tick(price: float) -> float:
