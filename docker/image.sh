@@ -12,6 +12,8 @@ readonly ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 readonly BASE="stratlab-base:bookworm"
 readonly CACHE="$ROOT/.cache"
 readonly LABEL="org.stratlab.inputs"
+readonly STAGE_OF="org.stratlab.stage-of"
+readonly STAGE_INPUTS="org.stratlab.stage-inputs"
 readonly REQUIREMENTS="$ROOT/sandbox_image/requirements.txt"
 
 say() { echo "image: $*"; }
@@ -57,7 +59,19 @@ cp -r "$ROOT/proto/gen/stratlab_proto/runner" "$context/stratlab_proto/runner"
 cp -r "$ROOT/sandbox_image/stratlab_runner" "$context/stratlab_runner"
 normalise "$context"
 
-docker build --quiet --network=none --build-arg "BASE=$BASE" --label "$LABEL=$inputs_hash" \
+docker build --quiet --network=none --build-arg "BASE=$BASE" --build-arg "STAGE_OF=$TAG" \
+  --build-arg "INPUTS=$inputs_hash" --label "$LABEL=$inputs_hash" \
   --tag "$TAG" "$context" >"$CACHE/image-build.log" 2>&1 ||
   { tail -n 30 "$CACHE/image-build.log" >&2; fail "the build failed (its last lines are above)"; }
 say "made $TAG ($(docker image inspect --format '{{.Id}}' "$TAG"), $(docker image inspect --format '{{.Size}}' "$TAG" | awk '{printf "%.0f MB", $1/1e6}'))"
+
+# The build stages of earlier builds of this tag: untagged images of a gigabyte each that nothing
+# starts. Those of this build stay, they are its cache; so does an untagged sandbox image, which a
+# running controller may have resolved.
+docker image ls --quiet --no-trunc --filter dangling=true --filter "label=$STAGE_OF=$TAG" |
+  sort --unique | while read -r stage; do
+  made_from="$(docker image inspect --format "{{index .Config.Labels \"$STAGE_INPUTS\"}}" "$stage" 2>/dev/null)" || continue
+  [[ "$made_from" != "$inputs_hash" ]] || continue
+  # An image that a container uses is refused, and found again after the next build.
+  if docker image rm "$stage" >/dev/null 2>&1; then say "removed the superseded stage $stage"; fi
+done

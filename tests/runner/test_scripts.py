@@ -1,6 +1,8 @@
 """The shell scripts, with a client that answers what the test wants."""
 
+import hashlib
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ DIGEST = "python@sha256:" + "1" * 64
 def copy(tmp_path: Path) -> Path:
     """A copy of the scripts, so that lock and cache are the test's own."""
     (tmp_path / "docker").mkdir()
-    for name in ("base-image.sh", "engine.sh"):
+    for name in ("base-image.sh", "engine.sh", "image.sh", "wheels.sh"):
         script = tmp_path / "docker" / name
         script.write_text((ROOT / "docker" / name).read_text())
         script.chmod(0o755)
@@ -40,7 +42,11 @@ def run(copy: Path, script: str, **programs: str) -> subprocess.CompletedProcess
         text=True,
         timeout=60,
         check=False,
-        env={"PATH": f"{fakes}:/usr/bin:/bin", "STRATLAB_ENGINE_LOG": f"{copy}/log"},
+        env={
+            "PATH": f"{fakes}:/usr/bin:/bin",
+            "PYTHON": sys.executable,
+            "STRATLAB_ENGINE_LOG": f"{copy}/log",
+        },
     )
 
 
@@ -155,3 +161,36 @@ def test_engine_missing_and_root_is_announced_installed_and_started(copy: Path) 
     assert "apt-get install -q -y --no-install-recommends docker.io" in calls(copy)
     assert result.stdout.index("apt-get install") < result.stdout.index("starting")
     assert result.stdout.endswith("engine: Docker engine 20.10 answers\n")
+
+
+# Three stages are found: one of this build, one of an earlier one, and one that is in use.
+STAGES = """
+case "$*" in
+  *"{{.Id}} stratlab-base"*) echo sha256:base ;;
+  "image ls "*) printf 'current\nsuperseded\nused\n' ;;
+  *stage-inputs*current) grep -o 'INPUTS=[0-9a-f]*' COPY/calls | cut -d= -f2 ;;
+  *stage-inputs*) echo others ;;
+  "image rm used") exit 1 ;;
+esac"""
+
+
+def test_image_build_removes_the_stages_that_it_superseded_and_nothing_else(copy: Path) -> None:
+    for name in ("Dockerfile", "assemble.py", "requirements.txt", "stratlab_runner/lab.py"):
+        file = copy / "sandbox_image" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(name)
+    (copy / "proto/gen/stratlab_proto/runner").mkdir(parents=True)
+    (copy / "proto/gen/stratlab_proto/__init__.py").touch()
+    (copy / "pyproject.toml").write_text('[project]\nversion = "9.9"\n')
+    wheels = copy / ".cache/wheels" / hashlib.sha256(b"requirements.txt").hexdigest()[:16]
+    wheels.mkdir(parents=True)
+    for name in (".complete", "some.whl"):
+        (wheels / name).touch()
+    result = run(copy, "image.sh", docker=STAGES.replace("COPY", str(copy)))
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.endswith("image: removed the superseded stage superseded\n")
+    (listing,) = [line for line in calls(copy).splitlines() if line.startswith("docker image ls")]
+    filters = "--filter dangling=true --filter label=org.stratlab.stage-of=stratlab-sandbox:9.9"
+    assert filters in listing
+    removed = [line for line in calls(copy).splitlines() if " rm" in line or "prune" in line]
+    assert removed == ["docker image rm superseded", "docker image rm used"]
