@@ -24,8 +24,22 @@ class SymbolNotInMarketError(Exception):
 
 
 @final
+class OrdersBeforeOpenError(Exception):
+    """A strategy changed its orders in ``before_trading_start``."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "before_trading_start cannot change orders: "
+            "place, move and cancel orders in handle_data or a scheduled function"
+        )
+
+
+@final
 class RecordingBlotter(SimulationBlotter):  # type: ignore[misc]  # zipline has no types
     """Zipline's blotter with our numbering; zipline's own order ids are random and stay inside.
+
+    From the start of a session until its bar has filled what it fills, orders cannot change: in
+    daily mode zipline already shows that bar to ``before_trading_start``.
 
     Args:
         reporter: Where everything goes.
@@ -39,6 +53,7 @@ class RecordingBlotter(SimulationBlotter):  # type: ignore[misc]  # zipline has 
         self._symbols = frozenset(symbols)
         self._bar = first_bar
         self._phase = pb.LogEntry.PHASE_BEFORE_OPEN
+        self._is_closed = False
         self._numbers: dict[str, int] = {}
         self._imposed: tuple[SlippageModel, CommissionModel] | None = None
 
@@ -48,9 +63,9 @@ class RecordingBlotter(SimulationBlotter):  # type: ignore[misc]  # zipline has 
         self._restore_models()
 
     def start_session(self, session: pd.Timestamp) -> None:
-        """Stamp what follows with the label of ``session``, before its open."""
+        """Take no change of orders until the bar of ``session`` has filled what it fills."""
         self._bar = int(session.timestamp())
-        self._phase = pb.LogEntry.PHASE_BEFORE_OPEN
+        self._is_closed = True
 
     def order(
         self, asset: Asset, amount: int, style: Any, order_id: str | None = None
@@ -58,8 +73,10 @@ class RecordingBlotter(SimulationBlotter):  # type: ignore[misc]  # zipline has 
         """Place and report an order, as zipline's blotter does.
 
         Raises:
+            OrdersBeforeOpenError: The strategy is in ``before_trading_start``.
             SymbolNotInMarketError: The asset is not in the market set.
         """
+        self._require_open()
         if asset.symbol not in self._symbols:
             raise SymbolNotInMarketError(asset.symbol, self._symbols)
         placed: str | None = super().order(asset, amount, style, order_id)
@@ -69,7 +86,12 @@ class RecordingBlotter(SimulationBlotter):  # type: ignore[misc]  # zipline has 
         return placed
 
     def cancel(self, order_id: str, relay_status: bool = True) -> None:  # noqa: FBT001, FBT002 - zipline's signature
-        """Cancel an order and report it when it was open."""
+        """Cancel an order and report it when it was open.
+
+        Raises:
+            OrdersBeforeOpenError: The strategy is in ``before_trading_start``.
+        """
+        self._require_open()
         order = self.orders.get(order_id)
         if order is not None and order.open:
             self._reporter.log(
@@ -98,7 +120,12 @@ class RecordingBlotter(SimulationBlotter):  # type: ignore[misc]  # zipline has 
                 )
             )
         self._phase = pb.LogEntry.PHASE_BAR
+        self._is_closed = False
         return transactions, commissions, closed
+
+    def _require_open(self) -> None:
+        if self._is_closed:
+            raise OrdersBeforeOpenError
 
     def _restore_models(self) -> None:
         if self._imposed is not None:

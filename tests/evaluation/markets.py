@@ -107,7 +107,9 @@ def _files(days, panel):
         "data_set": "random",
         "digest": "0" * 64,
         "calendar": "XNYS",
+        "timeframe": "1d",
         "tiers": {"train": days[-1].isoformat()},
+        "empty_sessions": [],
     }
     return {
         "plan.json": json.dumps(plan),
@@ -118,16 +120,36 @@ def _files(days, panel):
 
 
 def random_script(rng, market, steps, *, brackets):
-    """Orders of every kind around the market, cancels, and bracket steps when asked for."""
-    panel, script = market.panel, []
+    """Orders of every kind around the market, cancels, and bracket steps when asked for.
+
+    Steps of the phase ``initialize`` come first; those of ``before_open`` must be refused.
+    """
+    panel = market.panel
+    script = [
+        {
+            "do": "batch",
+            "phase": "initialize",
+            "bar": int(panel.bars[WARM_UP]),
+            "amounts": {
+                symbol: int(10 ** rng.uniform(0, 4)) * int(rng.choice([-1, 1]))
+                for symbol in rng.permutation(SYMBOLS).tolist()
+            },
+        },
+        {
+            "do": "cancel",
+            "phase": "initialize",
+            "bar": int(panel.bars[WARM_UP]),
+            "which": int(rng.integers(1000)),
+        },
+    ]
     for row in sorted(rng.integers(WARM_UP, len(market.days), size=steps).tolist()):
         step = {"bar": int(panel.bars[row]), "phase": "bar", "which": int(rng.integers(1000))}
         column = int(rng.integers(len(SYMBOLS)))
         close = float(panel.close[row, column])
         choice = rng.random()
+        if choice < 0.3:
+            step["phase"] = "before_open" if rng.random() < 0.3 else "bar"
         if choice < 0.15:
-            # Zipline lets nothing but cancels happen before the open.
-            step["phase"] = "before_open" if rng.random() < 0.5 else "bar"
             step["do"] = "cancel"
         elif brackets and choice < 0.3:
             step["do"] = "move_stop" if rng.random() < 0.7 else "close"
@@ -150,5 +172,4 @@ def random_script(rng, market, steps, *, brackets):
                 step["limit_price"] = limit if kind in (1, 3) else None
                 step["stop_price"] = stop if kind in (2, 3) else None
         script.append(step)
-    # Before the open comes before the bar, whatever the order of drawing.
-    return sorted(script, key=lambda step: (step["bar"], step["phase"] == "bar"))
+    return script

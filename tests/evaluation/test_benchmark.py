@@ -3,7 +3,7 @@
 import pytest
 from tests.evaluation.hand_made import COSTLY, FREE, ZIPLINE, bar, fills_of, flat, panel, window
 
-from stratlab.domain.market import CostModel, Dividend, MarketSet
+from stratlab.domain.market import CostModel, Dividend, MarketSet, Split
 from stratlab.evaluation.benchmark import buy_and_hold
 
 
@@ -54,6 +54,11 @@ def test_zipline_costs_buy_at_the_first_close():
     repriced = benchmark(prices, ZIPLINE)
     assert fills_of(repriced) == [(1, 0, 62, pytest.approx(16 * 1.0005))]
     assert repriced.cash[0] >= 0
+
+
+def test_purchase_in_the_bar_of_a_split_is_in_new_shares():
+    prices = panel({"AAA": flat(50, 50)}, splits=[Split(bar(0), "AAA", 0.5)])
+    assert fills_of(benchmark(prices)) == [(1, 0, 20, 50)]
 
 
 def test_purchase_before_the_window_is_not_made():

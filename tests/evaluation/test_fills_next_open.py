@@ -1,5 +1,7 @@
 """The next_open cost model, each rule with numbers worked out by hand."""
 
+from dataclasses import replace
+
 import pytest
 from tests.evaluation.hand_made import (
     COSTLY,
@@ -13,7 +15,7 @@ from tests.evaluation.hand_made import (
 )
 
 from stratlab.domain.market import CostModel, Split
-from stratlab.domain.trial import OrderKind
+from stratlab.domain.trial import OrderKind, Phase
 from stratlab.evaluation.fills_next_open import round_to_tick
 
 CALM = (100.0, 101.0, 99.0, 100.0)
@@ -35,8 +37,10 @@ def test_market_sell_fills_below_the_open():
     assert fills_of(replay([order(1, 0, -10)], prices_with(CALM), COSTLY)) == [(1, 1, -10, 99.0)]
 
 
-def test_order_placed_before_the_open_fills_in_that_bar():
-    assert fills_of(replay([order(1, 1, 10, early=True)], prices_with(CALM))) == [(1, 1, 10, 100)]
+def test_order_placed_before_or_at_the_open_fills_in_that_bar():
+    early, at_open = order(1, 0, 10, early=True), replace(order(1, 1, 10), phase=Phase.AT_OPEN)
+    assert fills_of(replay([early], prices_with(CALM))) == [(1, 0, 10, 100)]
+    assert fills_of(replay([at_open], prices_with(CALM))) == [(1, 1, 10, 100)]
 
 
 def test_order_placed_in_the_last_bar_never_fills():
@@ -114,8 +118,10 @@ def test_stop_limit_order_never_touched_never_fills():
     assert not replay(log, prices).fills
 
 
-def test_cancel_before_the_open_prevents_the_fill():
-    assert not replay([order(1, 0, 10), cancel(1, 1, early=True)], prices_with(CALM)).fills
+def test_cancel_in_the_bar_of_placing_prevents_the_fill():
+    assert not replay([order(1, 0, 10), cancel(1, 0)], prices_with(CALM)).fills
+    early = [order(1, 0, 10, early=True), cancel(1, 0, early=True)]
+    assert not replay(early, prices_with(CALM)).fills
 
 
 def test_cancel_after_the_bar_comes_too_late():
@@ -183,7 +189,7 @@ def test_bracket_levels_hang_on_the_fill_price_and_only_the_stop_has_slippage():
 
 def test_bracket_entry_that_is_cancelled_takes_its_legs_along():
     prices = prices_with((90.0, 120.0, 80.0, 100.0), (90.0, 120.0, 80.0, 100.0))
-    log = [*bracket(0, 10, stop=5.0, take=10.0), cancel(1, 1, early=True)]
+    log = [*bracket(0, 10, stop=5.0, take=10.0), cancel(1, 0)]
     assert not replay(log, prices).fills
 
 

@@ -22,7 +22,8 @@ def problem(log, kind=CostModelKind.NEXT_OPEN):
     [
         [],
         [order(1, 0, 10), order(2, 0, -5, symbol="BBB"), cancel(1, 3)],
-        [order(1, 1, 10, early=True), order(2, 1, 10), order(3, 2, 10, early=True)],
+        [order(1, 0, 10, early=True), order(2, 0, 10), order(3, 2, 10)],
+        [order(1, 0, 10, early=True), cancel(1, 0, early=True)],
         [order(1, 0, 10), cancel(1, 1), cancel(1, 1)],
         bracket(0, 10, stop=5.0, take=10.0),
         bracket(0, -10, take=10.0),
@@ -46,6 +47,7 @@ def test_possible_log_passes(log):
         ([order(2, 0, 10)], "not numbered"),
         ([order(1, 0, 10), order(1, 0, 10)], "not numbered"),
         ([order(1, 2, 10), order(2, 1, 10)], "back in time"),
+        ([order(1, 0, 10), order(2, 0, 10, early=True)], "back in time"),
         ([order(1, 2, 10), order(2, 2, 10, early=True)], "back in time"),
         ([order(1, 0, 0)], "no possible amount"),
         ([order(1, 0, 10**11 + 1)], "no possible amount"),
@@ -100,6 +102,32 @@ def test_possible_log_passes(log):
 )
 def test_impossible_log_is_named(log, words):
     assert words in problem(log)
+
+
+@pytest.mark.parametrize("kind", CostModelKind)
+@pytest.mark.parametrize("row", [1, 4])
+@pytest.mark.parametrize(
+    "forge",
+    [
+        lambda row: [order(1, row, 10, early=True)],
+        lambda row: [order(1, 0, 10), cancel(1, row, early=True)],
+        lambda row: [order(1, 0, 10, early=True), cancel(1, row, early=True)],
+        lambda row: [order(1, 0, 10), order(2, row, 9, OrderKind.LIMIT, limit_price=1, early=True)],
+    ],
+)
+def test_change_before_the_open_of_a_later_bar_is_impossible(forge, row, kind):
+    assert "not by initialize" in problem(forge(row), kind)
+
+
+@pytest.mark.parametrize("row", [0, 1])
+def test_order_at_an_open_is_the_benchmarks_alone(row):
+    at_open = replace(order(1, row, 10), phase=Phase.AT_OPEN)
+    assert "not by initialize" in problem([at_open])
+
+
+def test_stop_moved_before_the_open_of_a_later_bar_is_impossible():
+    moved = order(3, 1, -10, OrderKind.BRACKET_STOP, parent=1, stop_price=90.0, early=True)
+    assert "not by initialize" in problem([*bracket(0, 10, stop=5.0), moved])
 
 
 def test_bracket_leg_under_the_zipline_cost_model_is_impossible():

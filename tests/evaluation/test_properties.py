@@ -36,11 +36,11 @@ LEVELS = {
 
 
 def random_log(rng, market, *, cancels=True, kinds=tuple(LEVELS)):
-    """A possible log: orders of any kind in any phase, and cancels of earlier ones."""
+    """A possible log: orders of any kind before the first bar and after all, and cancels."""
     panel, log, placed = market.panel, [], 0
     moments = sorted(
-        (int(row), phase)
-        for row, phase in zip(
+        (int(row) if late else WARM_UP, late)
+        for row, late in zip(
             rng.integers(WARM_UP, len(market.days), 60), rng.random(60) < 0.8, strict=True
         )
     )

@@ -1,5 +1,6 @@
 """Positions, cash and equity: corporate actions, gaps, delistings and several symbols."""
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -19,7 +20,7 @@ from tests.evaluation.hand_made import (
 
 from stratlab.domain.errors import InvalidSpecError
 from stratlab.domain.market import Dividend, Split, Tier, Window
-from stratlab.domain.trial import OrderKind
+from stratlab.domain.trial import OrderKind, Phase
 from stratlab.evaluation.repricing import reprice
 from stratlab.evaluation.valuation import closing_prices
 
@@ -115,10 +116,16 @@ def test_dividend_on_the_day_of_a_split_counts_the_old_shares():
     assert repriced.cash[2] == 99_020
 
 
-def test_order_before_the_open_of_a_split_is_in_new_shares():
+def test_order_at_the_open_of_a_split_is_in_new_shares_and_an_earlier_one_follows_it():
     prices = panel({"AAA": flat(100, 50)}, splits=[Split(bar(1), "AAA", 0.5)])
-    assert fills_of(replay([order(1, 1, 10, early=True)], prices)) == [(1, 1, 10, 50)]
+    at_open = replace(order(1, 1, 10), phase=Phase.AT_OPEN)
+    assert fills_of(replay([at_open], prices)) == [(1, 1, 10, 50)]
     assert fills_of(replay([order(1, 0, 10)], prices)) == [(1, 1, 20, 50)]
+
+
+def test_order_of_initialize_follows_the_splits_of_the_first_bar():
+    prices = panel({"AAA": flat(50, 50)}, splits=[Split(bar(0), "AAA", 0.5)])
+    assert fills_of(replay([order(1, 0, 10, early=True)], prices)) == [(1, 0, 20, 50)]
 
 
 def test_gap_is_valued_at_the_last_close_adjusted_for_what_happened_since():

@@ -6,7 +6,9 @@ import pytest
 from tests.evaluation.hand_made import (
     CAPITAL,
     COSTLY,
+    ZIPLINE,
     bar,
+    cancel,
     day,
     flat,
     order,
@@ -91,6 +93,25 @@ def test_impossible_log_is_a_protocol_violation():
     assert result.outcome is Outcome.PROTOCOL_VIOLATION
     assert "outside the market set" in result.reason
     assert result.metrics is None
+
+
+@pytest.mark.parametrize("costs", [COSTLY, ZIPLINE])
+@pytest.mark.parametrize("row", [2, 4])
+def test_orders_changed_with_a_bar_in_sight_are_a_protocol_violation(costs, row):
+    # All of the claim is right, but no honest container lets a strategy act at that moment.
+    cancelled = (order(1, row - 1, 100), cancel(1, row, early=True))
+    for log in (cancelled, (order(1, row, 100, early=True),)):
+        result = settle(honest_claim(log, costs=costs), costs=costs)
+        assert result.outcome is Outcome.PROTOCOL_VIOLATION
+        assert "not by initialize" in result.reason
+        assert result.metrics is None
+
+
+def test_order_of_initialize_is_believed():
+    log = (order(1, 0, 100, early=True),)
+    result = settle(honest_claim(log))
+    assert result.outcome is Outcome.SUCCEEDED, result.reason
+    assert [fill.bar for fill in result.fills] == [bar(0)]
 
 
 def test_symbol_outside_the_market_set_is_a_protocol_violation():

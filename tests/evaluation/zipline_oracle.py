@@ -13,11 +13,12 @@ from pathlib import Path
 import pandas as pd
 from google.protobuf.json_format import MessageToDict
 from zipline import api
-from zipline.errors import AccountControlViolation
+from zipline.errors import AccountControlViolation, OrderInBeforeTradingStart
 
 from stratlab_proto.runner.v1 import runner_service_pb2 as pb
 from stratlab_runner import lab
 from stratlab_runner.build_tiers import main as build_tiers
+from stratlab_runner.recording import OrdersBeforeOpenError
 from stratlab_runner.simulation import TrialAlgorithm
 from stratlab_runner.tier_data import open_tier
 
@@ -44,16 +45,35 @@ class Player:
     """Plays a script; numbers of orders and brackets count in the order of placing."""
 
     def __init__(self, script):
+        self.first_bar = script[0]["bar"]
         self.steps = {}
         for step in script:
             self.steps.setdefault((step["bar"], step["phase"]), []).append(step)
         self.order_ids = []
         self.brackets = []
+        self.refused = 0
 
-    def play(self, phase):
-        bar = int(pd.Timestamp(api.get_datetime().date()).timestamp())
+    def initialize(self, context):
+        self.play(self.first_bar, "initialize")
+
+    def before_trading_start(self, context, data):
+        # Whatever is tried here, and caught, leaves no trace.
+        for step in self.steps.get((today(), "before_open"), ()):
+            try:
+                getattr(self, step["do"])(step)
+            except (OrdersBeforeOpenError, OrderInBeforeTradingStart):
+                self.refused += 1
+
+    def handle_data(self, context, data):
+        self.play(today(), "bar")
+
+    def play(self, bar, phase):
         for step in self.steps.get((bar, phase), ()):
             getattr(self, step["do"])(step)
+
+    def batch(self, step):
+        amounts = {api.symbol(name): amount for name, amount in step["amounts"].items()}
+        self.order_ids.extend(api.batch_market_order(pd.Series(amounts)))
 
     def order(self, step):
         placed = api.order(
@@ -91,6 +111,11 @@ class Player:
             self.brackets[step["which"] % len(self.brackets)].close()
 
 
+def today():
+    """The label of the session."""
+    return int(pd.Timestamp(api.get_datetime().date()).timestamp())
+
+
 def run(scenario, folder):
     """Build the scenario's data and run its script."""
     source, target = folder / "in", folder / "out"
@@ -105,9 +130,9 @@ def run(scenario, folder):
         open_tier(target / "train"),
         notes,
         {
-            "initialize": lambda context: None,
-            "handle_data": lambda context, data: player.play("bar"),
-            "before_trading_start": lambda context, data: player.play("before_open"),
+            "initialize": player.initialize,
+            "handle_data": player.handle_data,
+            "before_trading_start": player.before_trading_start,
         },
     )
     leverage = []
@@ -122,6 +147,7 @@ def run(scenario, folder):
         "fills": notes.fills,
         "equity": notes.points,
         "leverage": leverage,
+        "refused": player.refused,
     }
 
 

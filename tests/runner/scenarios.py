@@ -4,7 +4,6 @@ Every scenario has its own symbol in one market and all run in one trial. Bar 0 
 orders are placed; slippage is 10 basis points, the volume limit a tenth of 100,000 shares.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.runner.market import NO_BAR, Bar
@@ -29,7 +28,7 @@ class Scenario:
         bars: From bar 1 on; quiet bars before and after.
         acts: Bar -> statement of ``handle_data``.
         fills: (bar, amount, price) that must come out, in order.
-        before: Bar -> statement of ``before_trading_start``.
+        initial: Statement of ``initialize``.
         splits: (bar, ratio).
     """
 
@@ -37,7 +36,7 @@ class Scenario:
     bars: list[Bar]
     acts: dict[int, str]
     fills: list[tuple[int, int, float]]
-    before: dict[int, str] = field(default_factory=dict)
+    initial: str = ""
     splits: list[tuple[int, float]] = field(default_factory=list)
 
     @property
@@ -139,9 +138,9 @@ SCENARIOS = [
     Scenario("stop can be added later", [bar(50, 51, 49), bar(50, 51, 48)],
              entry(take=4.0) | {1: "c.b.move_stop(48.5)"},
              [(1, 100, LONG), (2, -100, 48.5 * (1 - S))]),
-    Scenario("stop can be moved before the open",
-             [bar(50, 51, 49), bar(50, 51, 48)], entry(stop=3.0),
-             [(1, 100, LONG), (2, -100, 48.5 * (1 - S))], before={2: "c.b.move_stop(48.5)"}),
+    Scenario("stop can be moved after the entry bar",
+             [bar(50, 51, 49), bar(50, 51, 48)], entry(stop=3.0) | {1: "c.b.move_stop(48.5)"},
+             [(1, 100, LONG), (2, -100, 48.5 * (1 - S))]),
     Scenario("close leaves at the next open and cancels the legs",
              [bar(50, 51, 49), bar(50, 51, 49), bar(49, 60, 40)],
              entry(stop=3.0, take=4.0) | {2: "c.b.close(); assert c.b.is_open; c.b.close()",
@@ -171,17 +170,64 @@ SCENARIOS = [
     Scenario("reverse split that empties an entry drops its legs", [NO_BAR, bar(500, 600, 400)],
              entry(3, stop=3.0) | {2: "assert not get_open_orders(a) and not c.b.is_pending"},
              [], splits=[(1, 10.0)]),
-    Scenario("cancel before the open prevents the fill", [bar(50, 51, 49), bar(50, 51, 45)],
-             {0: "c.id = order(a, 100, limit_price=48)"}, [],
-             before={2: "cancel_order(c.id)"}),
-    Scenario("order before the open fills in the same bar", [bar(50, 51, 49), bar(51, 52, 50)],
-             {}, [(2, 100, 51 * (1 + S))],
-             before={2: "batch_market_order(pd.Series({a: 100}))"}),
+    Scenario("cancel prevents the fill", [bar(50, 51, 49), bar(50, 51, 45)],
+             {0: "c.id = order(a, 100, limit_price=48)", 1: "cancel_order(c.id)"}, []),
+    Scenario("order of initialize fills in the first bar", [bar(51, 52, 50)], {},
+             [(0, 100, LONG)], initial="batch_market_order(pd.Series({a: 100}))"),
+    Scenario("order of initialize can be cancelled there", [bar(51, 52, 50)], {}, [],
+             initial="cancel_order(batch_market_order(pd.Series({a: 100}))[0])"),
     Scenario("two brackets of one symbol keep their own prices",
              [bar(50, 51, 49), bar(52, 53, 51), bar(52, 53, 48.9)],
              entry(stop=3.0) | {1: "c.d = lab.order_bracket(a, 300, 3.0)",
              2: "assert c.b.entry_price == 50 * 1.001 and c.d.entry_price == 52 * 1.001"},
              [(1, 100, LONG), (2, 300, 52 * (1 + S)), (3, -300, 49.05 * (1 - S))]),
+    Scenario("bracket without legs beside a larger opposite order keeps its price, side and size",
+             [bar(50, 51, 49), bar(50, 51, 49), bar(50, 51, 48)],
+             {0: "c.b = lab.order_bracket(a, 100); order(a, -300)",
+             1: "assert c.b.is_open and c.b.entry_price == 50 * 1.001; c.b.move_stop(48.5)",
+             2: "assert c.b.stop_level == 48.5", 3: "assert not c.b.is_open"},
+             [(1, 100, LONG), (1, -300, SHORT), (3, -100, 48.5 * (1 - S))]),
+    Scenario("short bracket beside a larger opposite order keeps its side and size",
+             [bar(50, 51, 49), bar(50, 51, 49), bar(50, 52, 49)],
+             {0: "c.b = lab.order_bracket(a, -100); order(a, 300)",
+             1: "assert c.b.is_open and c.b.entry_price == 50 * 0.999; c.b.move_stop(51.5)"},
+             [(1, -100, SHORT), (1, 300, LONG), (3, 100, 51.5 * (1 + S))]),
+    Scenario("close sells the shares of the bracket alone", [bar(50, 51, 49), bar(50, 51, 49)],
+             {0: "c.b = lab.order_bracket(a, 100); order(a, 50)", 1: "c.b.close()",
+             2: "assert not c.b.is_open"},
+             [(1, 100, LONG), (1, 50, LONG), (2, -100, SHORT)]),
+    Scenario("bracket is open though the position is flat", [bar(50, 51, 49), bar(50, 51, 49)],
+             {0: "c.b = lab.order_bracket(a, 100); order(a, -100)",
+             1: "assert not context.portfolio.positions[a].amount and c.b.is_open; c.b.close()",
+             2: "assert not c.b.is_open"},
+             [(1, 100, LONG), (1, -100, SHORT), (2, -100, SHORT)]),
+    Scenario("two brackets without legs close one after the other",
+             [bar(50, 51, 49), bar(50, 51, 49), bar(50, 51, 49)],
+             {0: "c.b = lab.order_bracket(a, 100); c.d = lab.order_bracket(a, -40)",
+             1: "c.b.close()",
+             2: "assert not c.b.is_open and c.d.is_open and c.d.entry_price == 50 * 0.999; "
+             "c.d.close()"},
+             [(1, 100, LONG), (1, -40, SHORT), (2, -100, SHORT), (3, 40, LONG)]),
+    Scenario("bracket without legs follows splits that nobody looked at",
+             [bar(50, 51, 49), bar(25, 26, 24), bar(50, 51, 49), bar(50, 51, 49)],
+             {0: "c.b = lab.order_bracket(a, 101); order(a, 8)",
+             4: "assert c.b.entry_price == 50 * 1.001; c.b.close()"},
+             [(1, 101, LONG), (1, 8, LONG), (5, -101, SHORT)], splits=[(2, 0.5), (3, 2.0)]),
+    Scenario("bracket without legs rounds its own shares down in a reverse split",
+             [bar(50, 51, 49), bar(100, 101, 99), bar(100, 101, 99)],
+             {0: "c.b = lab.order_bracket(a, 101); order(a, 101)",
+             2: "assert c.b.entry_price == 50 * 1.001 * 2; c.b.close()"},
+             [(1, 101, LONG), (1, 101, LONG), (3, -50, 100 * (1 - S))], splits=[(2, 2.0)]),
+    Scenario("bracket that a reverse split empties is not open",
+             [bar(50, 51, 49), bar(500, 510, 490)],
+             {0: "c.b = lab.order_bracket(a, 3); order(a, 100)", 1: "assert c.b.is_open",
+             2: "assert not c.b.is_open; c.b.close()"},
+             [(1, 3, LONG), (1, 100, LONG)], splits=[(2, 10.0)]),
+    Scenario("moved stop of a bracket without legs follows a later split",
+             [bar(50, 51, 49), bar(50, 51, 49), bar(25, 26, 24.1), bar(25, 26, 23.9)],
+             {0: "c.b = lab.order_bracket(a, 101); order(a, -500)", 1: "c.b.move_stop(48)",
+             3: "assert c.b.stop_level == 24; c.b.move_stop(23.95)"},
+             [(1, 101, LONG), (1, -500, SHORT), (4, -202, 23.95 * (1 - S))], splits=[(3, 0.5)]),
 ]  # fmt: skip
 
 
@@ -192,6 +238,7 @@ def symbol_of(number: int) -> str:
 
 def strategy() -> str:
     """One strategy that runs all scenarios."""
+    initial = {number: each.initial for number, each in enumerate(SCENARIOS) if each.initial}
     lines = [
         "from types import SimpleNamespace",
         "import pandas as pd",
@@ -200,21 +247,16 @@ def strategy() -> str:
         "def initialize(context):",
         "    context.n = -1",
         "    context.own = {s: SimpleNamespace() for s in context.symbols}",
-        "def before_trading_start(context, data):",
-        "    context.n += 1",
-        *_branches(lambda scenario: scenario.before),
+        *(f"    {_act(number, act)}" for number, act in initial.items()),
         "def handle_data(context, data):",
-        "    pass",
-        *_branches(lambda scenario: scenario.acts),
+        "    context.n += 1",
     ]
+    for number, scenario in enumerate(SCENARIOS):
+        for at, act in scenario.acts.items():
+            lines += [f"    if context.n == {at}:", f"        {_act(number, act)}"]
     return "\n".join(lines) + "\n"
 
 
-def _branches(acts_of: Callable[[Scenario], dict[int, str]]) -> list[str]:
-    lines = []
-    for number, scenario in enumerate(SCENARIOS):
-        for at, act in acts_of(scenario).items():
-            name = symbol_of(number)
-            lines.append(f"    if context.n == {at}:")
-            lines.append(f"        a = symbol({name!r}); c = context.own[{name!r}]; {act}")
-    return lines
+def _act(number: int, act: str) -> str:
+    name = symbol_of(number)
+    return f"a = symbol({name!r}); c = context.own[{name!r}]; {act}"

@@ -133,8 +133,8 @@ def test_log_close_of_a_pending_entry_is_one_cancel(result: Result) -> None:
     assert log[3:] == [Cancel(1, 1, Phase.BAR)]
 
 
-def test_log_before_the_open_has_its_own_phase(result: Result) -> None:
-    cancel = entries_of("cancel before the open prevents the fill", result)[-1]
-    order = entries_of("order before the open fills in the same bar", result)[0]
-    assert (cancel.bar, cancel.phase) == (2, Phase.BEFORE_OPEN)
-    assert (order.bar, order.phase) == (2, Phase.BEFORE_OPEN)
+def test_log_of_initialize_has_its_own_phase(result: Result) -> None:
+    early = Phase.BEFORE_OPEN
+    log = entries_of("order of initialize can be cancelled there", result)
+    assert log == [Order(1, 0, early, "", 100, OrderKind.MARKET), Cancel(1, 0, early)]
+    assert {entry.phase for entry in host_log(result) if entry.bar != LABELS[0]} == {Phase.BAR}

@@ -17,21 +17,31 @@ pytestmark = pytest.mark.docker
 
 START, END, CAPITAL = "2019-06-03", "2020-12-31", 250_000.0
 
-# Trades every kind of order at random, from a seed; sizes go beyond the volume limit.
+# Trades every kind of order at random, from a seed; sizes go beyond the volume limit. What it
+# reads before the open decides, so that readings that differ from plain zipline's would show.
 RANDOM_ORDERS = """
 import random
+import pandas as pd
 from zipline.api import *
 def initialize(context):
     context.random = random.Random(5)
+    batch_market_order(pd.Series({symbol("AAA"): 70, symbol("BBB"): -30}))
     schedule_function(rebalance, date_rules.month_end())
 def rebalance(context, data):
     order_target_percent(symbol("AAA"), 0.4)
 def before_trading_start(context, data):
+    readings = (
+        data.current(symbol("AAA"), "price"),
+        data.history(symbol("BBB"), "close", 3, "1d").sum(),
+        context.portfolio.portfolio_value,
+        len(get_open_orders()),
+    )
+    context.random = random.Random(str(readings))
+def handle_data(context, data):
     for orders in get_open_orders().values():
         for each in orders:
             if context.random.random() < 0.1:
                 cancel_order(each)
-def handle_data(context, data):
     for name in ("AAA", "BBB", "DDD"):
         asset = symbol(name)
         if context.random.random() > 0.15 or not data.can_trade(asset):
@@ -56,11 +66,13 @@ from zipline.api import *
 def initialize(context):
     context.random = random.Random(6)
     context.brackets = {}
-def before_trading_start(context, data):
+def handle_data(context, data):
     for bracket in context.brackets.values():
         if bracket.is_open and context.random.random() < 0.05:
             bracket.move_stop(bracket.entry_price * context.random.uniform(0.95, 1.05))
-def handle_data(context, data):
+    for name in ("AAA", "BBB", "DDD"):
+        if context.random.random() < 0.05 and data.can_trade(symbol(name)):
+            order(symbol(name), context.random.choice([-200, -60, 30, 150]))
     for name in ("AAA", "BBB", "CCC", "DDD"):
         asset = symbol(name)
         bracket = context.brackets.get(name)

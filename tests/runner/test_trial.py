@@ -167,6 +167,102 @@ def test_trial_bracket_with_a_wrong_argument_is_refused(member: Member, call: st
     assert result.log == []
 
 
+BEFORE_OPEN = """
+import pandas as pd
+from zipline.api import *
+from stratlab_runner import lab
+def initialize(context):
+    context.bracket = None
+def before_trading_start(context, data):
+    asset = symbol("AAA")
+    # The close of a session that has not begun.
+    is_bad = data.current(asset, "close") < data.current(asset, "open")
+    {before}
+def handle_data(context, data):
+    asset = symbol("AAA")
+    {handle}
+"""
+BRACKET = "context.bracket = context.bracket or lab.order_bracket(asset, 10, {legs})"
+IF_OPEN = "if is_bad and context.bracket and context.bracket.is_open: context.bracket."
+CANCEL = "is_bad and [cancel_order(each) for each in get_open_orders(asset)]"
+BATCH = "if not is_bad: batch_market_order(pd.Series({asset: 10}))"
+
+
+@pytest.mark.parametrize(
+    ("cost_model", "handle", "before"),
+    [
+        ("next_open", "order(asset, 10)", CANCEL),
+        ("zipline", "order(asset, 10)", CANCEL),
+        ("next_open", "pass", BATCH),
+        ("zipline", "pass", BATCH),
+        ("next_open", BRACKET.format(legs="50.0"), IF_OPEN + "move_stop(1.0)"),
+        ("next_open", BRACKET.format(legs="None"), IF_OPEN + "move_stop(1.0)"),
+        ("next_open", BRACKET.format(legs="None, 50.0"), IF_OPEN + "close()"),
+    ],
+)
+def test_trial_change_of_orders_with_a_bar_in_sight_is_refused(
+    member: Member, cost_model: str, handle: str, before: str
+) -> None:
+    source = BEFORE_OPEN.format(handle=handle, before=before)
+    result = member.run(source, cost_model=cost_model)
+    assert result.failed is not None
+    assert result.failed.type == "OrdersBeforeOpenError"
+    assert result.cause == "CAUSE_EXCEPTION"
+    assert "place, move and cancel orders in handle_data" in result.failed.message
+    assert result.failed.text == before
+    assert not any(entry.cancel for entry in result.log)
+    assert {entry.phase for entry in result.log} <= {pb.LogEntry.PHASE_BAR}
+
+
+@pytest.mark.parametrize("call", ["order(asset, 10)", "lab.order_bracket(asset, 10, 1.0)"])
+def test_trial_order_before_the_open_is_refused_by_zipline_itself(
+    member: Member, call: str
+) -> None:
+    result = member.run(BEFORE_OPEN.format(handle="pass", before=call))
+    assert result.failed is not None
+    assert result.failed.type == "OrderInBeforeTradingStart"
+    assert result.log == []
+
+
+@pytest.mark.parametrize("attempt", ["move_stop(1.0)", "close()"])
+@pytest.mark.parametrize("legs", ["None", "30.0", "None, 30.0", "30.0, 30.0"])
+def test_trial_refusal_that_is_caught_leaves_no_trace(
+    member: Member, legs: str, attempt: str
+) -> None:
+    handle = (
+        BRACKET.format(legs=legs) + "; order(asset, 7, limit_price=1.0); "
+        "batch_market_order(pd.Series({symbol('BBB'): 1}))"
+    )
+    cheat = f"""
+    for act in (
+        lambda: context.bracket and context.bracket.{attempt},
+        lambda: [cancel_order(each) for each in get_open_orders(asset)],
+        lambda: batch_market_order(pd.Series({{asset: 10}})),
+    ):
+        try:
+            act()
+        except Exception:
+            pass"""
+    honest = member.run(BEFORE_OPEN.format(handle=handle, before="pass"))
+    tried = member.run(BEFORE_OPEN.format(handle=handle, before=cheat))
+    assert honest.failed is None, honest.failed
+    assert tried.failed is None, tried.failed
+    assert (tried.log, tried.fills, tried.equity) == (honest.log, honest.fills, honest.equity)
+
+
+def test_trial_bracket_of_a_delisted_symbol_is_not_open(member: Member) -> None:
+    handle = """if context.bracket is None:
+        context.bracket = lab.order_bracket(symbol("DDD"), 10)
+        order(symbol("DDD"), 5)
+    print(context.bracket.is_open, context.portfolio.positions[symbol("DDD")].amount)"""
+    result = member.run(BEFORE_OPEN.format(handle=handle, before="pass"), symbols=["AAA", "DDD"])
+    assert result.failed is None, result.failed
+    states = result.output.tail.decode().split()
+    assert states[:2] == ["False", "0"]  # not filled yet
+    assert {*zip(states[4::2], states[5::2], strict=True)} == {("True", "15"), ("False", "0")}
+    assert states[-2:] == ["False", "0"]
+
+
 def test_trial_leverage_beyond_the_limit_ends_it(member: Member) -> None:
     source = strategy(handle_data="order_target_percent(symbol('BBB'), 1.5)")
     result = member.run(source, max_leverage=1.2, volume_limit=1.0)
@@ -219,7 +315,7 @@ def handle_data(context, data):
         ("def initialize(c):\n    def f(): f()\n    f()\n", "RecursionError", 2),
         ("class E(Exception):\n    def __str__(self): raise self\nraise E()\n", "E", 3),
         ("raise KeyboardInterrupt\n", "KeyboardInterrupt", 1),
-        ("import requests.nothing\n", "ModuleNotFoundError", 1),
+        ("import requests.nothing\nrequests\n", "ModuleNotFoundError", 1),
     ],
 )
 def test_trial_failure_before_the_first_bar_is_the_strategys(

@@ -120,9 +120,15 @@ class TrialBatch:
 
 @final
 class Phase(StrEnum):
-    """When in a bar an order or cancel was placed."""
+    """When in a bar an order or cancel was placed.
+
+    BEFORE_OPEN is before the splits of the bar's session: what a strategy orders in
+    ``initialize``, for the first bar. AT_OPEN is after them: the host's own benchmark, never a
+    container. BAR is after the bar was seen.
+    """
 
     BEFORE_OPEN = "before_open"
+    AT_OPEN = "at_open"
     BAR = "bar"
 
 
@@ -145,9 +151,9 @@ class Order:
 
     Attributes:
         number: 1, 2, 3 ... in the order of placing; parents and cancels refer to it.
-        bar: UTC epoch seconds of the bar in which it was placed (BEFORE_OPEN: of the bar
-            that had not been seen yet and in which it may already fill).
-        phase: Before the open of ``bar``, or after it was seen.
+        bar: UTC epoch seconds of the bar in which it was placed (before or at its open: of the
+            bar that had not been seen yet and in which it may already fill).
+        phase: When in ``bar``.
         symbol: What is traded.
         amount: Signed whole shares.
         kind: Order type.

@@ -38,7 +38,7 @@ def buy_and_hold(
             Order(
                 number=len(log) + 1,
                 bar=int(prices.bars[row]),
-                phase=Phase.BEFORE_OPEN,
+                phase=Phase.AT_OPEN,
                 symbol=symbol,
                 amount=amount,
                 kind=OrderKind.MARKET,

@@ -53,6 +53,9 @@ def find_impossible(
 ) -> str | None:
     """Return why no honest container can have written this log, or None.
 
+    Before the open of a bar a container changes orders in ``initialize`` alone, hence before the
+    first bar: in ``before_trading_start`` the strategy can see how the bar will close.
+
     Args:
         log: Orders and cancels in the order of placing.
         bars: Label of each bar of the trial's window -> its position.
@@ -64,10 +67,13 @@ def find_impossible(
     placed: list[Order] = []
     last = (0, False)
     for entry in log:
-        moment = (bars.get(entry.bar, -1), entry.phase is Phase.BAR)
+        row, is_late = moment = (bars.get(entry.bar, -1), entry.phase is Phase.BAR)
+        is_initial = row == 0 and entry.phase is Phase.BEFORE_OPEN
         problem: str | None
         if moment < last:
             problem = "goes back in time" if entry.bar in bars else "is outside the window"
+        elif not is_late and not is_initial:
+            problem = "is placed before or at an open, but not by initialize"
         elif isinstance(entry, Cancel):
             known = 1 <= entry.number <= len(placed)
             problem = None if known else "cancels what was never placed"

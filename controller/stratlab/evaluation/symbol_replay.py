@@ -110,9 +110,10 @@ class SymbolReplay:
     def run(self, max_visits: int) -> int:
         """Visit every bar that has an open order, a log entry or a corporate action.
 
-        In a bar: dividends are earned by the shares held before it, splits change orders and
-        shares, orders placed before the open enter the book, the book is executed, orders of
-        the bar enter the book for the next one, and a delisted symbol is closed in cash.
+        In a bar: orders placed before the open enter the book, dividends are earned by the
+        shares held before it, splits change orders and shares, orders placed at the open enter
+        the book, the book is executed, orders of the bar enter it for the next one, and a
+        delisted symbol is closed in cash.
 
         Args:
             max_visits: Open orders to look at, summed over bars, before giving up.
@@ -130,8 +131,9 @@ class SymbolReplay:
             visits += len(self._book.orders)
             if visits > max_visits:
                 break
-            self._act(row)
             self._place(row, Phase.BEFORE_OPEN)
+            self._act(row)
+            self._place(row, Phase.AT_OPEN)
             self._trade(row)
             self._place(row, Phase.BAR)
             if row >= market.auto_close:
