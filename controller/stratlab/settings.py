@@ -181,15 +181,18 @@ class Settings(BaseSettings):
 
 
 def unknown_variables() -> tuple[str, ...]:
-    """Return the ``STRATLAB_*`` variables of the environment that no setting has, sorted."""
-    known = {f"STRATLAB_{name}".upper(): field for name, field in Settings.model_fields.items()}
+    """Return the variables ``STRATLAB_SECTION__NAME`` whose section does not exist, sorted.
+
+    They would be ignored without a word; a wrong name in a section that exists is refused.
+    """
+    sections = {f"STRATLAB_{name}".upper() for name in Settings.model_fields}
     return tuple(
         sorted(
             name
             for name in os.environ
             if name.startswith("STRATLAB_")
-            and name != _CONFIG
-            and name.partition("__")[0] not in known
+            and "__" in name
+            and name.partition("__")[0] not in sections
         )
     )
 

@@ -10,7 +10,7 @@ from stratlab.cli.progress import spinner
 
 
 def doctor(context: typer.Context, as_json: JsonOption = False) -> None:
-    """Check engine, image, profile, data, store and disk; say what to do where one fails."""
+    """Check engine, image, disk, data, store, clock and listener; say what to do about each."""
     from stratlab.cli.checks import check_everything
 
     settings = settings_of(context)

@@ -1,5 +1,6 @@
 """What `stratlab doctor` says about engine, image, profile and host."""
 
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from stratlab.sandbox.seccomp import load_seccomp_profile
 from stratlab.settings import SandboxSettings
 
 _MIN_FREE_BYTES: Final = 2 << 30
+_MIN_FREE_FILES: Final = 1000
 _GOOD_STORAGE: Final = frozenset({"overlay2", "fuse-overlayfs", "btrfs", "zfs", "overlayfs"})
 # Known escapes of the runtime itself: component -> (first version without it, name).
 _FIXED_IN: Final = {"runc": ((1, 1, 12), "CVE-2024-21626")}
@@ -147,8 +149,23 @@ def _profile() -> Diagnosis:
 
 
 def _disk(home: Path) -> Diagnosis:
-    existing = next(path for path in (home, *home.parents) if path.exists())
-    free = shutil.disk_usage(existing).free
+    try:
+        existing = next(path for path in (home, *home.parents) if path.exists())
+        free, inodes = shutil.disk_usage(existing).free, os.statvfs(existing)
+    except OSError as error:
+        return Diagnosis(
+            "disk space",
+            ok=False,
+            detail=f"{home}: {error.strerror}",
+            remedy="Choose another home directory with --home or STRATLAB_HOME.",
+        )
+    if inodes.f_files and inodes.f_favail < _MIN_FREE_FILES:
+        return Diagnosis(
+            "disk space",
+            ok=False,
+            detail=f"room for {inodes.f_favail} more files only at {existing}",
+            remedy="Remove some files: the file system has no inodes left.",
+        )
     return Diagnosis(
         "disk space",
         ok=free >= _MIN_FREE_BYTES,

@@ -15,6 +15,7 @@ from stratlab.sandbox.labels import ContainerKind, ContainerLabels
 from stratlab.sandbox.policy import HostTraits, job_config
 
 _TIMEOUT_SECONDS: Final = 300
+_TRACEBACK: Final = "Traceback (most recent call last):"
 _TAIL_CHARACTERS: Final = 2_000
 
 
@@ -93,13 +94,18 @@ class DockerJobs:
             ),
         )
         code, output = self._engine.run_to_end(name, config, self._timeout_seconds)
+        if code == 0:
+            return
+        ended = f"failed with exit code {code}"
         if code is None:
-            raise EngineError(
-                f"{module} was not done after {self._timeout_seconds} s: {_tail(output)}"
-            )
-        if code != 0:
-            raise EngineError(f"{module} failed with exit code {code}: {_tail(output)}")
+            ended = f"was not done after {self._timeout_seconds} s"
+        raise EngineError(f"{module} {ended}: {_tail(output)}", output=output[-_TAIL_CHARACTERS:])
 
 
 def _tail(output: str) -> str:
-    return output.strip()[-_TAIL_CHARACTERS:]
+    # People get the error itself; its traceback is in the error's data.
+    before, is_traceback, trace = output.strip().rpartition(_TRACEBACK)
+    lines = trace.splitlines()
+    starts = [n for n, line in enumerate(lines) if line and not line.startswith(" ")]
+    text = "\n".join(lines[starts[0] :]) if is_traceback and starts else before + trace
+    return text[-_TAIL_CHARACTERS:]
