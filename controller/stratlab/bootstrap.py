@@ -149,8 +149,8 @@ def trusted_jobs(settings: Settings) -> Iterator[TrustedJobs]:
         EngineUnavailableError: No engine answers.
     """
     home = make_home(settings.home_path)
-    with contextlib.closing(DockerEngine(settings.sandbox.engine)) as engine:
-        sandbox = settings.sandbox
+    sandbox = settings.sandbox
+    with contextlib.closing(DockerEngine(sandbox.engine, sandbox.engine_seconds)) as engine:
         jobs = DockerJobs(
             engine,
             SystemClock(),

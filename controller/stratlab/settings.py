@@ -42,6 +42,8 @@ class SandboxSettings(_Section):
         startup_seconds: Deadline for a container to become ready.
         cgroup_parent: Passed to the engine when set.
         engine: Address of the Docker engine; empty for the client's default.
+        engine_seconds: How long the engine may take to make or start a container; for all other
+            calls, which a working engine answers at once, ten seconds or this if it is less.
         host_home: The home directory as the engine sees it; set it when the controller runs in
             a container, empty otherwise.
     """
@@ -52,6 +54,7 @@ class SandboxSettings(_Section):
     startup_seconds: float = Field(default=60.0, gt=0)
     cgroup_parent: str = ""
     engine: str = ""
+    engine_seconds: float = Field(default=30.0, ge=1, le=600)
     host_home: str = ""
 
 

@@ -21,7 +21,6 @@ from stratlab.domain.errors import (
     StratlabError,
     UnsafeConfigurationError,
 )
-from stratlab.sandbox import engine as engine_module
 from stratlab.sandbox.canary import REMEDIES, CanaryReport, LimitFinding
 from stratlab.sandbox.diagnosis import describe_limits, diagnose
 from stratlab.sandbox.engine import IMAGE_LABEL, DockerEngine
@@ -120,13 +119,12 @@ def test_no_engine_is_unavailable_with_a_remedy(tmp_path: Path) -> None:
 
 @leaves_sockets
 def test_engine_that_hangs_is_unavailable_in_time_and_nobody_waits_in_turn(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(engine_module, "_QUICK_SECONDS", 1)
     with socket.socket(socket.AF_UNIX) as silent:
         silent.bind(str(tmp_path / "docker.sock"))
         silent.listen(16)
-        engine = DockerEngine(f"unix://{tmp_path}/docker.sock")
+        engine = DockerEngine(f"unix://{tmp_path}/docker.sock", timeout_seconds=1)
         began = time.monotonic()
         with ThreadPoolExecutor(4) as pool:
             asked = [pool.submit(engine.kill, f"c{number}") for number in range(4)]

@@ -48,7 +48,7 @@ def diagnose(settings: SandboxSettings, home: Path) -> list[Diagnosis]:
     """
     lines = [_disk(home), _profile()]
     try:
-        engine = DockerEngine(settings.engine)
+        engine = DockerEngine(settings.engine, settings.engine_seconds)
         try:
             lines += _engine(engine.info(), settings)
             lines.append(_image(engine.resolve_image(settings.image), settings.image))

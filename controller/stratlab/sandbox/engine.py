@@ -5,6 +5,7 @@ Every call blocks and belongs on a thread. Errors of the engine come out as stra
 
 import io
 import json
+import math
 import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -29,9 +30,8 @@ ContainerConfig = Mapping[str, Any]
 IMAGE_LABEL = "org.stratlab.inputs"
 """Label that the build puts on the sandbox image: a hash of everything it was made from."""
 
-# Making and starting a container may wait for a busy disk; all other calls are answered at once
-# by an engine that works, and one that hangs must not keep a controller from ending.
-_SLOW_SECONDS: Final = 30
+# All calls but making and starting a container are answered at once by an engine that works,
+# and one that hangs must not keep a controller from ending.
 _QUICK_SECONDS: Final = 10
 
 
@@ -41,6 +41,7 @@ class DockerEngine:
 
     Args:
         address: ``unix:///path``; empty for what the Docker command line would use.
+        timeout_seconds: For making and starting containers, which may wait for a busy disk.
 
     Raises:
         UnsafeConfigurationError: The address is not a unix socket. Members reach the
@@ -48,13 +49,15 @@ class DockerEngine:
             root commands from whoever reaches the port.
     """
 
-    def __init__(self, address: str = "") -> None:
+    def __init__(self, address: str = "", timeout_seconds: float = 30.0) -> None:
         if address and not address.startswith(("unix://", "http+unix://")):
             raise UnsafeConfigurationError(
                 f"the engine address {address!r} is not a unix socket",
                 hint="Set sandbox.engine to unix:///path/of/docker.sock of this host.",
             )
         self._address = address
+        self._slow_seconds = math.ceil(timeout_seconds)
+        self._quick_seconds = min(self._slow_seconds, _QUICK_SECONDS)
         self._clients: dict[int, APIClient] = {}
         self._lock = Lock()
 
@@ -240,7 +243,7 @@ class DockerEngine:
                 return None if state is None or state.running else state.exit_code
 
     def _connect(self, *, patient: bool = False) -> "APIClient":
-        timeout_seconds = _SLOW_SECONDS if patient else _QUICK_SECONDS
+        timeout_seconds = self._slow_seconds if patient else self._quick_seconds
         with self._lock:
             known = self._clients.get(timeout_seconds)
         if known is not None:

@@ -51,7 +51,6 @@ _log = structlog.get_logger(__name__)
 DATA_FOLDER: Final = "data"
 """Folder of all data sets below the home directory, as ``market_data`` has it."""
 TRIES: Final = 3
-_PATIENCE_SECONDS: Final = 30.0  # an engine that hangs is not asked three times
 _PROVE_AGAIN_SECONDS: Final = 15.0
 MAX_SOURCE_BYTES: Final = 1 << 20
 """What fits into a frame with room to spare; screening allows less."""
@@ -143,7 +142,7 @@ class DockerSandbox:
             UnsafeConfigurationError: The engine's address, ``host_home`` or the seccomp profile
                 is unsafe.
         """
-        engine = DockerEngine(settings.engine)
+        engine = DockerEngine(settings.engine, settings.engine_seconds)
         sandbox = cls(
             settings=settings,
             home=home,
@@ -235,7 +234,8 @@ class DockerSandbox:
         # At least one claim, from the first member that gets that far.
         try:
             async for attempt in AsyncRetrying(
-                stop=stop_after_attempt(TRIES) | stop_after_delay(_PATIENCE_SECONDS),
+                # An engine that hangs is not asked three times.
+                stop=stop_after_attempt(TRIES) | stop_after_delay(self._settings.engine_seconds),
                 wait=wait_random_exponential(multiplier=0.2, max=3.0),
                 retry=retry_if_exception_type((InfrastructureError, EngineUnavailableError)),
                 reraise=True,
