@@ -65,6 +65,7 @@ def test_algorithm_equals_plain_zipline(
     client: Client, jobs: dict[str, Job], plain: dict[str, dict[str, Any]], name: str
 ) -> None:
     expected = plain[name]
+    assert "error" not in expected, expected
     result = run_in_the_lab(client, jobs[name])
     trial = result.trial
     assert trial.outcome == common_pb2.OUTCOME_SUCCEEDED, (trial.reason, trial.error)

@@ -66,7 +66,7 @@ def initialize(context):
         & (close > 5)
         & ~StaticAssets(symbols("LATE"))
         & ~StaticSids([10**6])
-        & ~SingleAsset(symbol("GONE"))
+        & ~SingleAsset(symbol("COST"))
         & AverageDollarVolume(window_length=10).percentile_between(10, 100)
     )
     columns = {

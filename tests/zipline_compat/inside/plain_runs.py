@@ -13,6 +13,7 @@ import json
 import logging
 import shutil
 import sys
+import traceback
 import types
 import warnings
 from collections.abc import Callable, Mapping
@@ -105,7 +106,13 @@ def main() -> None:
     logging.disable()
     warnings.simplefilter("ignore")
     sessions = ingest_tier()
-    results.write_text(json.dumps([run(job, sessions) for job in json.loads(jobs.read_text())]))
+    done = []
+    for job in json.loads(jobs.read_text()):
+        try:
+            done.append(run(job, sessions))
+        except Exception:  # noqa: BLE001 - one algorithm's failure is the finding of one test
+            done.append({"error": traceback.format_exc()})
+    results.write_text(json.dumps(done))
 
 
 if __name__ == "__main__":
