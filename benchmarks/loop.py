@@ -25,6 +25,7 @@ from tests.suites.small_lab import SYMBOLS, PanelData, honest_claim, small_lab, 
 
 from stratlab.campaigns.history import History
 from stratlab.domain.campaign import StopRules
+from stratlab.domain.gates import Gates
 from stratlab.domain.generation import GenerationRequest
 from stratlab.domain.ports import ProgressListener
 from stratlab.domain.strategy import Candidate, ScreeningReport
@@ -84,6 +85,7 @@ class Stopwatch:
         whole, screening: Wall seconds of each iteration.
         cpu: Processor seconds of the controller in each iteration, without those of screening.
         memory: Resident MiB by iteration.
+        admitted: Size of the hall of fame at the end; it is read in every iteration.
     """
 
     sandbox: Instant
@@ -92,6 +94,7 @@ class Stopwatch:
     screening: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
     memory: dict[int, float] = field(default_factory=dict)
+    admitted: int = 0
     _generator: FactorGraphGenerator = field(
         default_factory=lambda: FactorGraphGenerator(templates_for)
     )
@@ -123,7 +126,7 @@ async def run_campaign(home: Path, iterations: int) -> tuple[Stopwatch, dict[str
         max_consecutive_failures=iterations,
         no_improvement_iterations=None,
     )
-    spec = small_spec(stop_rules=rules, markets=(SYMBOLS,), seed=1)
+    spec = small_spec(stop_rules=rules, markets=(SYMBOLS,), gates=Gates(), seed=1)
     with small_lab(home, generator=watch, screener=watch.screener, sandbox=watch.sandbox) as lab:
         campaign = await lab.manager.create(spec, "")
         # Not watched: what a watcher costs is measured by benchmarks/api.py.
@@ -131,6 +134,7 @@ async def run_campaign(home: Path, iterations: int) -> tuple[Stopwatch, dict[str
             await asyncio.sleep(POLL_SECONDS)
         assert ended.iteration == iterations, f"{ended.state} {ended.state_reason}"
         last = ended.iteration
+        watch.admitted = len(lab.repository.hall_of_fame(campaign.id))
         recent = partial(lab.repository.list_iterations, campaign.id, after=last - RECENT)
         history = History(lab.repository.list_iterations(campaign.id))
         reads = {
@@ -163,7 +167,10 @@ def main(iterations: int, directory: Path) -> None:
     watch, reads = asyncio.run(run_campaign(directory, iterations))
     wall, cpu = time.perf_counter() - began, time.process_time() - cpu
     without = [a - b for a, b in zip(watch.whole, watch.screening, strict=True)]
-    print(f"{iterations} iterations, {wall:.0f} s wall, {cpu:.0f} s CPU of the controller\n")
+    print(
+        f"{iterations} iterations, {wall:.0f} s wall, {cpu:.0f} s CPU of the controller, "
+        f"{watch.admitted} candidates in the hall of fame\n"
+    )
     print(head("milliseconds per iteration", "p50", "p95", "p99"))
     print(row("overhead without screening", *milliseconds(without)))
     print(row("screening (own process)", *milliseconds(watch.screening)))

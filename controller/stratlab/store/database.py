@@ -29,6 +29,7 @@ _WRITES = "stratlab_writes"
 _WRITER_LOCK = 0x5354524C  # any constant that nobody else locks in this database
 _POOL_SIZE = 4
 _POOL_OVERFLOW = 60
+_CACHE_KIB = 512  # of each SQLite connection; the operating system caches the file anyway
 
 
 @final
@@ -128,6 +129,7 @@ def _sqlite(url: URL) -> Engine:
         _switch_to_wal(connection)
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

@@ -107,18 +107,20 @@ class SqlTransaction:
         self._connection.execute(
             delete(hall_of_fame).where(hall_of_fame.c.campaign_id == campaign_id)
         )
-        for position, entry in enumerate(sorted(entries, key=_rank), start=1):
-            self._connection.execute(
-                insert(hall_of_fame).values(
-                    campaign_id=campaign_id,
-                    position=position,
-                    candidate_hash=entry.candidate_hash,
-                    tier=entry.tier.value,
-                    score=entry.score,
-                    provisional=entry.provisional,
-                    document=encode(entry),
-                )
-            )
+        rows = [
+            {
+                "campaign_id": campaign_id,
+                "position": position,
+                "candidate_hash": entry.candidate_hash,
+                "tier": entry.tier.value,
+                "score": entry.score,
+                "provisional": entry.provisional,
+                "document": encode(entry),
+            }
+            for position, entry in enumerate(sorted(entries, key=_rank), start=1)
+        ]
+        if rows:
+            self._connection.execute(insert(hall_of_fame), rows)
 
     def append_transition(self, transition: Transition) -> None:
         """Append one step of the state machine.
