@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, final
 
-from stratlab.domain.market import CostModel
+from stratlab.domain.market import DAILY, CostModel
 from stratlab.domain.strategy import Candidate, Severity
 from stratlab.domain.trial import Parameters
 
@@ -21,6 +21,7 @@ class ExportRequest:
         cost_model: Fills and fees.
         capital: Starting cash in account currency.
         calendar: Name of the exchange calendar.
+        timeframe: Length of the bars.
     """
 
     candidate: Candidate
@@ -29,6 +30,7 @@ class ExportRequest:
     cost_model: CostModel = field(default_factory=CostModel)
     capital: float = 100_000.0
     calendar: str = "XNYS"
+    timeframe: str = DAILY
 
 
 @final

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from typing import final
 
-from stratlab.domain.market import CostModelKind
+from stratlab.domain.market import DAILY, CostModelKind
 from stratlab.domain.strategy import Severity
 from stratlab_exporters.base import Diagnostic, ExportRequest, ExportResult
 
@@ -27,6 +27,8 @@ _LAB = "_STRATLAB_LAB"
 _RESERVED = frozenset({"PARAMETERS", "SYMBOLS", "run", "main", "_stratlab_lab", _LAB})
 # Lines as Python counts them: other separators of Unicode end none.
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+# The one import of the lab that is no library: what it names stands above it in the same file.
+_LAB_IMPORT = re.compile(r"^from stratlab_runner\.bars import \([^)]*\)\n", re.MULTILINE)
 _OPTIONAL = ("handle_data", "before_trading_start")
 
 _HEADER = '''\
@@ -56,7 +58,7 @@ def run(bundle, start, end, capital={capital!r}):
     from zipline.utils.calendar_utils import get_calendar
 
     def prepare(context):
-        {lab}.bind_context(context, PARAMETERS, SYMBOLS)
+        {lab}.bind_context(context, PARAMETERS, SYMBOLS, {timeframe!r})
         initialize(context)
 {costs}
     if bundle not in bundles.bundles:
@@ -67,7 +69,7 @@ def run(bundle, start, end, capital={capital!r}):
         end=pd.Timestamp(end),
         initialize=prepare,
 {functions}        capital_base=capital,
-        data_frequency="daily",
+        data_frequency={frequency!r},
         bundle=bundle,
         trading_calendar=get_calendar({calendar!r}),
         default_extension=False,
@@ -202,6 +204,8 @@ def _render(source: str, tree: ast.Module, request: ExportRequest) -> str:
         else "",
         functions="".join(f"        {name}={name},\n" for name in _OPTIONAL if name in defined),
         calendar=request.calendar,
+        timeframe=request.timeframe,
+        frequency="daily" if request.timeframe == DAILY else "minute",
     )
     parts = [header, *future, _inlined_lab(), _own_source(source, tree), run]
     return "\n\n".join(part.strip("\n") + "\n" for part in parts)
@@ -209,8 +213,9 @@ def _render(source: str, tree: ast.Module, request: ExportRequest) -> str:
 
 def _inlined_lab() -> str:
     # As a function of its own: its names and the strategy's never meet.
-    text = files("stratlab_runner").joinpath("lab.py").read_text(encoding="utf-8")
-    body = textwrap.indent(text, "    ")
+    folder = files("stratlab_runner")
+    bars, lab = (folder.joinpath(f"{name}.py").read_text("utf-8") for name in ("bars", "lab"))
+    body = textwrap.indent(f"{bars}\n\n{_LAB_IMPORT.sub('', lab)}", "    ")
     return (
         f"def _stratlab_lab():\n{body}\n"
         "    from types import SimpleNamespace\n\n"

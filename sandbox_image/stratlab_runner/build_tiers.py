@@ -1,19 +1,20 @@
 """Trusted job: writes the mounts of a data set's tiers with zipline's own writers.
 
 Run as ``python -P -m stratlab_runner.build_tiers`` by the controller. ``/input`` holds
-``plan.json`` (data_set, digest, calendar, tiers: name -> last session, empty_sessions: those
-without any bar), ``prices.csv``,
-``splits.csv`` and ``dividends.csv`` of the whole data set; ``/output/<tier>/`` receives a mount
-that holds nothing later than the tier's last session. Equal input gives equal bytes.
+``plan.json`` (data_set, digest, calendar, timeframe, tiers: name -> last session,
+empty_sessions: those without any daily bar), ``prices.csv``, ``splits.csv`` and
+``dividends.csv`` of the whole data set; ``/output/<tier>/`` receives a mount that holds
+nothing later than the tier's last session. Equal input gives equal bytes.
 """
 
+import itertools
 import json
 import os
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 import bcolz
 import numpy as np
@@ -23,15 +24,15 @@ from sqlalchemy.pool import StaticPool
 from zipline.assets import AssetDBWriter
 from zipline.data.adjustments import SQLiteAdjustmentWriter
 from zipline.data.bcolz_daily_bars import BcolzDailyBarReader, BcolzDailyBarWriter
-from zipline.utils.calendar_utils import TradingCalendar, get_calendar
+from zipline.utils.calendar_utils import TradingCalendar
 
+from stratlab_runner.calendars import COUNTRIES, open_calendar
+from stratlab_runner.minute_bars import check_labels, whole_sessions, write_minutes
 from stratlab_runner.tier_data import ADJUSTMENTS, ASSETS, BARS, DESCRIPTION
 
 INPUT = Path("/input")
 OUTPUT = Path("/output")
 
-# Zipline chooses a pipeline's domain by the country of the exchange.
-COUNTRIES = {"XNYS": "US"}
 FIELDS = ("open", "high", "low", "close", "volume")
 
 
@@ -41,7 +42,8 @@ class Tables:
     """The whole data set.
 
     Attributes:
-        prices: Columns symbol, session and :data:`FIELDS`; ordered by symbol and session.
+        prices: Columns symbol, session and :data:`FIELDS`, and label where bars are intraday;
+            ordered by symbol and time.
         splits: Columns symbol, session, ratio.
         dividends: Columns symbol, ex_session, pay_session, amount.
     """
@@ -68,8 +70,11 @@ def read_tables(folder: Path) -> Tables:
     Args:
         folder: Directory with ``prices.csv``, ``splits.csv`` and ``dividends.csv``.
     """
+    with (folder / "prices.csv").open(encoding="utf-8") as file:
+        header = file.readline().strip().split(",")
+    times = [name for name in ("label", "session") if name in header]
     return Tables(
-        _read(folder / "prices.csv", "session"),
+        _read(folder / "prices.csv", *times),
         _read(folder / "splits.csv", "session"),
         _read(folder / "dividends.csv", "ex_session", "pay_session"),
     )
@@ -81,7 +86,7 @@ def check_sessions(
     """Return the calendar's sessions from the first to the last bar.
 
     Args:
-        prices: All bars.
+        prices: All bars; of intraday ones, sessions without any are allowed.
         empty: Sessions that are known to have no bar.
         calendar: Zipline's calendar instance.
 
@@ -90,9 +95,10 @@ def check_sessions(
     """
     bars = pd.DatetimeIndex(prices["session"].unique()).union(pd.DatetimeIndex(empty)).sort_values()
     sessions = calendar.sessions_in_range(bars[0], bars[-1])
+    without = sessions.difference(bars) if "label" not in prices else sessions[:0]
     for problem, days in (
         ("bars on days that are no session", bars.difference(sessions)),
-        ("sessions without any bar", sessions.difference(bars)),
+        ("sessions without any bar", without),
     ):
         if len(days):
             named = ", ".join(str(day.date()) for day in days[:5])
@@ -109,6 +115,8 @@ def build_tier(
 ) -> None:
     """Write bars, assets and adjustments of one tier.
 
+    Intraday bars go to the minute store, and as whole sessions to the daily one.
+
     Args:
         folder: Existing empty directory.
         tables: Content, already cut at the tier's end.
@@ -116,13 +124,19 @@ def build_tier(
         sessions: Sessions of the tier, from the first bar on.
         calendar: Zipline's calendar instance.
     """
-    by_symbol = dict(list(tables.prices.groupby("symbol")))
+    daily = tables.prices
+    if "label" in daily:
+        write_minutes(folder, dict(list(daily.groupby("symbol"))), sids, sessions, calendar)
+        daily = whole_sessions(daily)
+    by_symbol = dict(list(daily.groupby("symbol")))
     bars = str(folder / BARS)
     BcolzDailyBarWriter(bars, calendar, sessions[0], sessions[-1]).write(
         ((sids[symbol], _dense(frame, sessions)) for symbol, frame in by_symbol.items()),
         invalid_data_behavior="raise",
     )
-    _write_assets(folder / ASSETS, by_symbol, sids, sessions, calendar.name)
+    traded = sessions[sessions.isin(daily["session"])] if "label" in tables.prices else sessions
+    dates = _closing_dates(traded, calendar)
+    _write_assets(folder / ASSETS, by_symbol, sids, dates, calendar.name)
     _write_adjustments(folder / ADJUSTMENTS, tables, sids, BcolzDailyBarReader(bars))
 
 
@@ -135,17 +149,18 @@ def main(source: Path = INPUT, target: Path = OUTPUT) -> None:
 
     Raises:
         ValueError: The tables do not fit the calendar or zipline's number formats, or the
-            calendar is not one of :data:`COUNTRIES`.
+            calendar is unknown.
     """
     # Several threads would finish a column's blocks, and so write them, in any order.
     bcolz.set_nthreads(1)
     # Containers read the mounts under other user ids.
     os.umask(0o022)
     plan = json.loads((source / "plan.json").read_text(encoding="utf-8"))
-    if plan["calendar"] not in COUNTRIES:
-        raise ValueError(f"calendar {plan['calendar']!r} is not one of {sorted(COUNTRIES)}")
-    calendar = get_calendar(plan["calendar"])
     tables = read_tables(source)
+    days = tables.prices["session"]
+    calendar = open_calendar(plan["calendar"], days.min(), days.max())
+    if "label" in tables.prices:
+        check_labels(tables.prices, calendar)
     sessions = check_sessions(tables.prices, plan["empty_sessions"], calendar)
     sids = {symbol: sid for sid, symbol in enumerate(sorted(tables.prices["symbol"].unique()))}
     for tier, last in sorted(plan["tiers"].items()):
@@ -157,6 +172,7 @@ def main(source: Path = INPUT, target: Path = OUTPUT) -> None:
             "data_set": plan["data_set"],
             "tier": tier,
             "calendar": plan["calendar"],
+            "timeframe": plan["timeframe"],
             "first_session": str(inside[0].date()),
             "last_session": str(inside[-1].date()),
             "digest": plan["digest"],
@@ -182,11 +198,24 @@ def _dense(frame: pd.DataFrame, sessions: pd.DatetimeIndex) -> pd.DataFrame:
     return rows.reindex(life, fill_value=0)
 
 
+def _closing_dates(
+    sessions: pd.DatetimeIndex, calendar: TradingCalendar
+) -> dict[pd.Timestamp, Any]:
+    # Last session of an asset -> when zipline is to close it: at the end of the first session
+    # without it. Zipline asks whether a session's end has reached that date. A session that
+    # ends at the next one's midnight would close the asset a session early: a second more.
+    dates = {sessions[-1]: pd.NaT}
+    for last, following in itertools.pairwise(sessions):
+        reached = calendar.session_close(last).tz_localize(None) >= following
+        dates[last] = following + pd.Timedelta(seconds=int(reached))
+    return dates
+
+
 def _write_assets(
     path: Path,
     by_symbol: dict[str, pd.DataFrame],
     sids: dict[str, int],
-    sessions: pd.DatetimeIndex,
+    closing_dates: dict[pd.Timestamp, Any],
     exchange: str,
 ) -> None:
     lives = {sids[symbol]: (symbol, frame["session"]) for symbol, frame in by_symbol.items()}
@@ -200,10 +229,7 @@ def _write_assets(
             "first_traded": {sid: life.iloc[0] for sid, (_, life) in lives.items()},
             # A delisted asset is closed in cash at the first session without it; one that
             # lives on after the tier never is.
-            "auto_close_date": {
-                sid: sessions[sessions > end][0] if end < sessions[-1] else pd.NaT
-                for sid, end in ends.items()
-            },
+            "auto_close_date": {sid: closing_dates[end] for sid, end in ends.items()},
             "exchange": dict.fromkeys(lives, exchange),
         }
     )

@@ -20,13 +20,22 @@ OPTIONAL_FUNCTIONS: Final = ("before_trading_start", "handle_data")
 IGNORED_FUNCTIONS: Final = frozenset({"analyze", "_test_args"})
 """Functions that no backtest calls; they and the imports that only they need are left out."""
 
-CONTEXT_ATTRIBUTES: Final = ("params", "symbols")
-"""Set on ``context`` before ``initialize``: parameters by name, and the trial's market set."""
+CONTEXT_ATTRIBUTES: Final = ("params", "symbols", "timeframe")
+"""Set on ``context`` before ``initialize``: parameters by name, the trial's market set, and the
+length of its bars (``1d``, ``1h``, ...)."""
 
 LAB_MODULE: Final = "stratlab_runner.lab"
 """Imported by strategies as ``from stratlab_runner import lab``; nothing else of the package is."""
 
-LAB_NAMES: Final = ("Bracket", "BracketError", "order_bracket")
+LAB_NAMES: Final = (
+    "Bracket",
+    "BracketError",
+    "TimeframeError",
+    "bars_per_session",
+    "on_bar",
+    "order_bracket",
+    "session_bars",
+)
 """What a strategy may use of it."""
 
 BRACKET_ATTRIBUTES: Final = (

@@ -1,23 +1,31 @@
 """The lab's own trading API: bracket orders, and the cost model that fills at the next open.
 
 Strategies use ``order_bracket`` and ``Bracket``. ``NextOpenSlippage`` is imposed by the harness,
-or set by whoever runs an exported strategy. Nothing but the standard library and zipline is
-imported here, because exported strategies carry the text of this file.
+or set by whoever runs an exported strategy. Nothing but the standard library, zipline and
+``bars`` is imported here, because exported strategies carry the text of both files.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from types import MappingProxyType
 from typing import Any, Self, final
 
-from zipline.api import cancel_order, order, symbol
+from zipline.api import cancel_order, order
 from zipline.finance.execution import ExecutionStyle
 from zipline.finance.order import Order
 from zipline.finance.slippage import SlippageModel
 from zipline.finance.transaction import Transaction, create_transaction
 from zipline.utils.api_support import get_algo_instance
+
+from stratlab_runner.bars import (  # noqa: F401 - the lab's too
+    MarketSymbols,
+    TimeframeError,
+    bars_per_session,
+    bind_context,
+    on_bar,
+    session_bars,
+)
 
 TICK = 0.01
 """Bracket levels are multiples of it (account currency)."""
@@ -25,29 +33,6 @@ TICK = 0.01
 
 class BracketError(Exception):
     """A bracket cannot be placed or changed; the message says why."""
-
-
-@final
-class MarketSymbols(tuple[str, ...]):
-    """The symbols of a trial; a call is zipline's ``context.symbols()``, whose name it takes."""
-
-    __slots__ = ()
-
-    def __call__(self, *names: str, **options: Any) -> list[Any]:
-        """Return the assets of the given symbols."""
-        return [symbol(name, **options) for name in names]
-
-
-def bind_context(context: Any, params: Mapping[str, float], symbols: Sequence[str]) -> None:
-    """Set ``context.params`` and ``context.symbols``, as every strategy finds them.
-
-    Args:
-        context: Zipline's algorithm, before ``initialize``.
-        params: Name -> number; read-only for the strategy.
-        symbols: The market set, in its order.
-    """
-    context.params = MappingProxyType(dict(params))
-    context.symbols = MarketSymbols(symbols)
 
 
 def order_bracket(

@@ -67,6 +67,10 @@ class RecordingBlotter(SimulationBlotter):  # type: ignore[misc]  # zipline has 
         self._bar = int(session.timestamp())
         self._is_closed = True
 
+    def start_bar(self, label: int) -> None:
+        """Stamp what follows with the label of a bar (UTC epoch seconds)."""
+        self._bar = label
+
     def order(
         self, asset: Asset, amount: int, style: Any, order_id: str | None = None
     ) -> str | None:

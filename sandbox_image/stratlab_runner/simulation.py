@@ -1,6 +1,6 @@
 """Sets up zipline for one trial: data, cost model, limits and what the strategy may touch."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn, final
 
 import pandas as pd
@@ -11,11 +11,23 @@ from zipline.finance.commission import CommissionModel, PerShare
 from zipline.finance.controls import MaxLeverage, MaxPositionSize
 from zipline.finance.slippage import FixedBasisPointsSlippage, SlippageModel
 from zipline.finance.trading import SimulationParameters
+from zipline.gens.sim_engine import BAR, BEFORE_TRADING_START_BAR, SESSION_END, SESSION_START
 from zipline.pipeline.data import EquityPricing
+from zipline.pipeline.domain import Domain
 from zipline.pipeline.loaders import USEquityPricingLoader
+from zipline.utils.calendar_utils import TradingCalendar
+from zipline.utils.events import AfterOpen, BeforeClose, NotHalfDay, date_rules, time_rules
 
 from stratlab_proto.runner.v1 import runner_service_pb2 as pb
 from stratlab_runner import lab
+from stratlab_runner.calendars import pipeline_domain
+from stratlab_runner.clock import (
+    FirstBarFrom,
+    OncePerSession,
+    TradedSession,
+    session_of,
+    traded_sessions,
+)
 from stratlab_runner.recording import RecordingBlotter, SymbolNotInMarketError
 from stratlab_runner.reporter import Reporter
 from stratlab_runner.tier_data import TierData
@@ -33,6 +45,7 @@ class UnsupportedCallError(Exception):
 class TrialAlgorithm(TradingAlgorithm):  # type: ignore[misc]  # zipline has no types
     """Zipline's algorithm under the harness: costs, limits and symbols are not the strategy's.
 
+    Its clock yields the bars of the data set, whatever minutes the calendar has.
     Everything is imposed after ``initialize``, so nothing that the strategy sets there counts;
     zipline itself refuses to set costs later. The benchmark is always zero.
 
@@ -53,6 +66,9 @@ class TrialAlgorithm(TradingAlgorithm):  # type: ignore[misc]  # zipline has no 
         self._costs = _cost_models(request)
         parameters = _simulation_parameters(request, tier)
         sessions = parameters.sessions
+        self._schedule = tuple(traded_sessions(tier, sessions))
+        if not self._schedule:
+            raise TrialSetupError(f"no bar between {request.start} and {request.end}")
         _check_symbols(request, tier)
         loader = USEquityPricingLoader.without_fx(tier.bar_reader, tier.adjustment_reader)
         super().__init__(
@@ -62,14 +78,20 @@ class TrialAlgorithm(TradingAlgorithm):  # type: ignore[misc]  # zipline has no 
                 trading_calendar=tier.calendar,
                 first_trading_day=tier.bar_reader.first_trading_day,
                 equity_daily_reader=tier.bar_reader,
+                equity_minute_reader=tier.minute_reader,
                 adjustment_reader=tier.adjustment_reader,
             ),
             get_pipeline_loader=lambda column: _pipeline_loader(column, loader),
-            metrics_set={_SessionReporter(self, reporter, len(sessions))},
-            blotter=RecordingBlotter(reporter, request.symbols, int(sessions[0].timestamp())),
+            metrics_set={_SessionReporter(self, reporter, self._schedule)},
+            blotter=RecordingBlotter(reporter, request.symbols, self._schedule[0].labels[0]),
             benchmark_returns=pd.Series(0.0, index=sessions),
             **functions,
         )
+
+    @property
+    def bars(self) -> int:
+        """Number of bars that the strategy will see."""
+        return sum(len(session.labels) for session in self._schedule)
 
     def initialize(self, *args: Any, **kwargs: Any) -> None:
         """Let the strategy initialize, then impose costs and limits."""
@@ -103,6 +125,33 @@ class TrialAlgorithm(TradingAlgorithm):  # type: ignore[misc]  # zipline has no 
             raise SymbolNotInMarketError(asset.symbol, self._request.symbols)
         return asset
 
+    def schedule_function(
+        self,
+        func: Any,
+        date_rule: Any = None,
+        time_rule: Any = None,
+        half_days: bool = True,  # noqa: FBT001, FBT002 - zipline's signature
+        calendar: Any = None,
+    ) -> None:
+        """Schedule a function, as zipline does.
+
+        In intraday data a time of the day means the first bar from then on in its session.
+        """
+        if self.data_frequency == "daily" or calendar is not None:
+            super().schedule_function(func, date_rule, time_rule, half_days, calendar)
+            return
+        if isinstance(time_rule, AfterOpen | BeforeClose):
+            time_rule = FirstBarFrom(time_rule)
+        rule = (date_rule or date_rules.every_day()) & (time_rule or time_rules.every_minute())
+        once = OncePerSession(rule if half_days else rule & NotHalfDay())
+        once.cal = self.trading_calendar
+        self.add_event(once, func)
+
+    @staticmethod
+    def default_pipeline_domain(calendar: TradingCalendar) -> Domain:
+        """Return the domain of pipelines without one of their own."""
+        return pipeline_domain(calendar)
+
     def fetch_csv(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Refuse.
 
@@ -131,14 +180,38 @@ class TrialAlgorithm(TradingAlgorithm):  # type: ignore[misc]  # zipline has no 
             f"continuous_future({root_symbol_str!r}): futures are not supported"
         )
 
+    def _create_clock(self) -> Iterator[tuple[pd.Timestamp, int]]:
+        for session in self._schedule:
+            yield session.day, SESSION_START
+            yield session.before_open, BEFORE_TRADING_START_BAR
+            for moment, label in zip(session.moments, session.labels, strict=True):
+                self.blotter.start_bar(label)
+                yield moment, BAR
+                # Zipline looks at the account when a session ends, after its last bar.
+                if label != session.labels[-1] and self.metrics_tracker.positions:
+                    self.validate_account_controls()
+            yield session.close, SESSION_END
+
+    def _pipeline_output(self, pipeline: Any, chunks: Any, name: str) -> pd.DataFrame:
+        # Zipline takes the day of the clock for the session; a session that trades around the
+        # clock ends on the next day, or begins on the one before.
+        moment = self.datetime
+        self.datetime = session_of(self.trading_calendar, moment)
+        try:
+            return super()._pipeline_output(pipeline, chunks, name)
+        finally:
+            self.datetime = moment
+
 
 @final
 class _SessionReporter:
     # A zipline metric: two hooks, called at the start and at the end of every session.
-    def __init__(self, algorithm: TrialAlgorithm, reporter: Reporter, bars: int) -> None:
+    def __init__(
+        self, algorithm: TrialAlgorithm, reporter: Reporter, schedule: Sequence[TradedSession]
+    ) -> None:
         self._algorithm = algorithm
         self._reporter = reporter
-        self._bars = bars
+        self._schedule = schedule
 
     def start_of_session(self, ledger: Any, session: pd.Timestamp, portal: Any) -> None:
         del ledger, portal
@@ -147,11 +220,11 @@ class _SessionReporter:
     def end_of_session(
         self, packet: Any, ledger: Any, session: pd.Timestamp, number: int, portal: Any
     ) -> None:
-        del packet, portal
+        del packet, session, portal
         self._reporter.equity(
-            int(session.timestamp()),
+            self._schedule[number].labels[-1],
             float(ledger.portfolio.portfolio_value),
-            (number + 1) / self._bars,
+            (number + 1) / len(self._schedule),
         )
 
 
@@ -170,7 +243,7 @@ def _simulation_parameters(request: pb.RunTrial, tier: TierData) -> SimulationPa
         end_session=sessions[-1],
         trading_calendar=tier.calendar,
         capital_base=request.capital,
-        data_frequency="daily",
+        data_frequency="daily" if tier.minute_reader is None else "minute",
     )
 
 

@@ -7,15 +7,22 @@ from pathlib import Path
 from typing import final
 
 import bcolz
+import numpy as np
 import pandas as pd
 import sqlalchemy as sa
+from numpy.typing import NDArray
 from sqlalchemy.pool import StaticPool
 from zipline.assets import AssetFinder
 from zipline.data.adjustments import SQLiteAdjustmentReader
 from zipline.data.bcolz_daily_bars import BcolzDailyBarReader
-from zipline.utils.calendar_utils import TradingCalendar, get_calendar
+from zipline.data.bcolz_minute_bars import BcolzMinuteBarReader
+from zipline.utils.calendar_utils import TradingCalendar
+
+from stratlab_runner.calendars import open_calendar
 
 BARS = "daily_equities.bcolz"
+MINUTES = "minute_equities.bcolz"
+LABELS = "labels.npy"
 ASSETS = "assets.sqlite"
 ADJUSTMENTS = "adjustments.sqlite"
 DESCRIPTION = "tier.json"
@@ -34,23 +41,30 @@ class TierData:
         data_set: Name of the data set.
         tier: ``train``, ``validation`` or ``holdout``.
         digest: Digest of the whole data set, hex.
+        timeframe: ``1d``, or the length of the intraday bars.
         calendar: Zipline's own calendar instance; zipline compares it by identity.
         first_session: First session with prices, without time zone.
         last_session: Last session with prices, without time zone.
         asset_finder: Finds assets by symbol.
         bar_reader: Raw daily bars.
         adjustment_reader: Splits and dividends.
+        minute_reader: Raw intraday bars in the minutes that they are labelled with, None where
+            bars are daily.
+        labels: UTC epoch seconds of every intraday bar, ascending; empty where bars are daily.
     """
 
     data_set: str
     tier: str
     digest: str
+    timeframe: str
     calendar: TradingCalendar
     first_session: pd.Timestamp
     last_session: pd.Timestamp
     asset_finder: AssetFinder
     bar_reader: BcolzDailyBarReader
     adjustment_reader: SQLiteAdjustmentReader
+    minute_reader: BcolzMinuteBarReader | None
+    labels: NDArray[np.int64]
 
 
 def open_tier(path: Path) -> TierData:
@@ -68,16 +82,25 @@ def open_tier(path: Path) -> TierData:
     description = json.loads((path / DESCRIPTION).read_text(encoding="utf-8"))
     assets = _in_memory(path / ASSETS)
     engine = sa.create_engine("sqlite://", creator=lambda: assets, poolclass=StaticPool)
+    first, last = (pd.Timestamp(description[f"{end}_session"]) for end in ("first", "last"))
+    # Before the readers, which look the calendar up by its name.
+    calendar = open_calendar(description["calendar"], first, last)
+    # Mounts of the first data sets, which were all daily, do not tell.
+    timeframe = description.get("timeframe", "1d")
+    intraday = timeframe != "1d"
     return TierData(
         data_set=description["data_set"],
         tier=description["tier"],
         digest=description["digest"],
-        calendar=get_calendar(description["calendar"]),
-        first_session=pd.Timestamp(description["first_session"]),
-        last_session=pd.Timestamp(description["last_session"]),
+        timeframe=timeframe,
+        calendar=calendar,
+        first_session=first,
+        last_session=last,
         asset_finder=AssetFinder(engine),
         bar_reader=BcolzDailyBarReader(str(path / BARS)),
         adjustment_reader=SQLiteAdjustmentReader(_in_memory(path / ADJUSTMENTS)),
+        minute_reader=BcolzMinuteBarReader(str(path / MINUTES)) if intraday else None,
+        labels=np.load(path / LABELS) if intraday else np.empty(0, "int64"),
     )
 
 

@@ -14,8 +14,8 @@ from typing import Any, Final, final
 import numpy as np
 
 from stratlab_proto.runner.v1 import runner_service_pb2 as pb
+from stratlab_runner.bars import bind_context
 from stratlab_runner.contract import OPTIONAL_FUNCTIONS, REQUIRED_FUNCTIONS, STRATEGY_FILE
-from stratlab_runner.lab import bind_context
 from stratlab_runner.reading import read_source
 from stratlab_runner.reporter import Reporter
 from stratlab_runner.simulation import TrialAlgorithm
@@ -54,7 +54,9 @@ def run_trial(request: pb.RunTrial, tier: TierData, descriptor: int) -> bool:
             reporter,
             {name: _late(functions, name) for name in (*REQUIRED_FUNCTIONS, *OPTIONAL_FUNCTIONS)},
         )
-        bind_context(algorithm, json.loads(request.parameters_json), request.symbols)
+        bind_context(
+            algorithm, json.loads(request.parameters_json), request.symbols, tier.timeframe
+        )
         _limit(request.cpu_seconds)
     except Exception as error:  # noqa: BLE001 - the host must learn of any fault of ours
         cause = pb.TrialFailed.CAUSE_RUNNER
@@ -62,7 +64,7 @@ def run_trial(request: pb.RunTrial, tier: TierData, descriptor: int) -> bool:
         return False
     random.seed(request.seed)
     np.random.seed(request.seed % 2**32)  # noqa: NPY002 - the generator strategies use
-    reporter.started(len(algorithm.sim_params.sessions))
+    reporter.started(algorithm.bars)
     try:
         functions |= _load(request.source)
         for _ in algorithm.get_generator():

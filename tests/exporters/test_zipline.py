@@ -40,10 +40,16 @@ def _text(request: ExportRequest) -> str:
 
 def _without_lab(text: str) -> str:
     # The lab's text belongs to the runner and may change without a change of the exporter.
-    lab = files("stratlab_runner").joinpath("lab.py").read_text(encoding="utf-8")
-    body = textwrap.indent(lab, "    ")
-    assert text.count(body) == 1
-    return text.replace(body, "    # the lab\n")
+    start, end = "def _stratlab_lab():\n", "\n    from types import SimpleNamespace\n"
+    head, body = text.split(start)
+    body, tail = body.split(end)
+    for name in ("bars", "lab"):
+        own = files("stratlab_runner").joinpath(f"{name}.py").read_text("utf-8")
+        for node in ast.parse(own).body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                assert textwrap.indent(ast.get_source_segment(own, node) or "?", "    ") in body
+    assert "from stratlab_runner" not in body
+    return f"{head}{start}    # the lab\n{end}{tail}"
 
 
 def test_registry_finds_the_target() -> None:

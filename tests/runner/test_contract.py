@@ -11,7 +11,8 @@ from stratlab_runner import contract
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNNER = Path(stratlab_runner.__file__).parent
-LAB = ast.parse((RUNNER / "lab.py").read_text())
+# Exported strategies carry the text of both.
+BARS, LAB = (ast.parse((RUNNER / f"{name}.py").read_text()) for name in ("bars", "lab"))
 
 
 def imported_modules(tree: ast.Module) -> set[str]:
@@ -36,16 +37,27 @@ def test_contract_imports_the_standard_library_alone() -> None:
 
 
 def test_lab_imports_the_standard_library_and_zipline_alone() -> None:
-    roots = {name.split(".")[0] for name in imported_modules(LAB)}
+    modules = imported_modules(LAB) - {"stratlab_runner.bars"} | imported_modules(BARS)
+    roots = {name.split(".")[0] for name in modules}
     assert roots <= sys.stdlib_module_names | {"zipline"}
     assert "__future__" not in roots  # such an import could not be inlined
 
 
 def test_contract_names_are_those_of_the_lab() -> None:
     definitions = {
-        node.name: node for node in LAB.body if isinstance(node, ast.ClassDef | ast.FunctionDef)
+        node.name: node
+        for node in (*BARS.body, *LAB.body)
+        if isinstance(node, ast.ClassDef | ast.FunctionDef)
     }
     assert set(contract.LAB_NAMES) <= definitions.keys()
+    bound = next(
+        node
+        for node in LAB.body
+        if isinstance(node, ast.ImportFrom) and node.module == "stratlab_runner.bars"
+    )
+    assert {alias.name for alias in bound.names} >= set(contract.LAB_NAMES) & {
+        n.name for n in BARS.body if hasattr(n, "name")
+    }
     bracket = definitions["Bracket"]
     public = {
         node.name
