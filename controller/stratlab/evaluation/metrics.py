@@ -21,9 +21,9 @@ def compute_metrics(repriced: "Repricing", capital: float) -> Metrics:
 
     Daily returns are those of the equity at each session's last bar, the first one against the
     starting capital; they are annualised with the sessions that the data set's calendar has in a
-    year. A figure that cannot be computed (no trades, no volatility, fewer than two sessions) is None. An account
-    that was wiped out (equity at or below zero at a close) keeps its total return and its
-    drawdown, and nothing else: returns after that have no meaning.
+    year. A figure that cannot be computed (no trades, no volatility, fewer than two sessions) is
+    None. An account that was wiped out (equity at or below zero at a close) keeps its total
+    return and its drawdown, and nothing else: returns after that have no meaning.
 
     Args:
         repriced: The host's own account of the trial.
