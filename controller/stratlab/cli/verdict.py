@@ -4,6 +4,9 @@ from stratlab.cli.exit_codes import ExitCode
 from stratlab.cli.output import plain, print_caveats, print_json, print_line, print_table
 from stratlab.cli.tables import iterations_table, metrics_table
 from stratlab.client import Client
+from stratlab.client.errors import error_classes
+from stratlab.domain.errors import StratlabError
+from stratlab.domain.trial import Outcome
 from stratlab_proto.v1 import campaign_service_pb2 as pb
 
 
@@ -41,6 +44,8 @@ def print_campaign(client: Client, campaign: pb.Campaign, report: str, *, as_jso
         f"State {record['state']} ({record['state_reason']}), iteration {campaign.iteration}"
     )
     iterations = list(client.list_iterations(campaign.name))
+    if campaign.state == pb.Campaign.STATE_PAUSED:
+        _print_next(client, campaign)
     if iterations:
         print_line()
         print_table(iterations_table(iterations))
@@ -74,6 +79,21 @@ def campaign_exit_code(campaign: pb.Campaign) -> ExitCode:
             return ExitCode.INTERRUPTED
         case _:
             return ExitCode.OK
+
+
+def _print_next(client: Client, campaign: pb.Campaign) -> None:
+    # Why it stands still, and what to do before `resume`.
+    resume = f"`stratlab campaign resume {campaign.name.removeprefix('campaigns/')}`"
+    if campaign.state_reason == "PAUSED_BY_USER":
+        print_line(f"  next: {resume}")
+        return
+    if campaign.iteration:
+        current = plain(client.get_iteration(campaign.name, campaign.iteration))
+        for trial in current["trials"]:
+            if trial["outcome"] == Outcome.INFRASTRUCTURE:
+                print_line(f"  trial {trial['trial_id']}: {trial['reason']}")
+    cause = error_classes().get(campaign.state_reason, StratlabError)
+    print_line(f"  next: {cause.default_hint} Then {resume}.")
 
 
 def _print_best(campaign: pb.Campaign, iterations: list[pb.Iteration]) -> None:

@@ -162,7 +162,7 @@ class UnavailableError(StratlabError):
     """Something that is needed does not answer right now."""
 
     reason = "UNAVAILABLE"
-    default_hint = "Try again in a moment."
+    default_hint = "Run `stratlab doctor`, mend what it names, then try again."
 
 
 class ServerUnreachableError(UnavailableError):
@@ -261,7 +261,7 @@ class DiskFullError(InfrastructureError):
     """No space is left where stratlab writes."""
 
     reason = "DISK_FULL"
-    default_hint = "Free some space and run the same command again; nothing was lost."
+    default_hint = "Free some space and try again; nothing was lost."
 
 
 def from_os_error(error: OSError) -> InfrastructureError:

@@ -191,6 +191,7 @@ class _Listener:
         self._path = socket_path(directory)
         self._uid = uid
         self._server: asyncio.Server | None = None
+        self._connections: set[asyncio.StreamWriter] = set()
         self.report: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self.gone = asyncio.Event()
 
@@ -205,6 +206,9 @@ class _Listener:
     async def close(self) -> None:
         if self._server is not None:
             self._server.close()
+            # A probe that the engine did not kill still holds its end.
+            for connection in tuple(self._connections):
+                connection.transport.abort()
             await self._server.wait_closed()
         self.report.cancel()
         with suppress(FileNotFoundError):
@@ -213,6 +217,7 @@ class _Listener:
             self._directory.rmdir()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._connections.add(writer)
         try:
             line = await reader.readline()
             if not self.report.done():
@@ -223,4 +228,5 @@ class _Listener:
                 self.report.set_exception(EngineError(f"the canary's report broke: {error}"))
         finally:
             self.gone.set()
+            self._connections.discard(writer)
             writer.close()

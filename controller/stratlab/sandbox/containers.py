@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Final, final
@@ -43,6 +43,7 @@ class Workplace:
         installation: Id of the home directory.
         controller: Identity of this process.
         socket_root: Directory of all sockets of this process.
+        left: Names of containers that the engine did not remove when they were done.
     """
 
     engine: DockerEngine
@@ -53,6 +54,7 @@ class Workplace:
     installation: str
     controller: str
     socket_root: Path
+    left: set[str] = field(default_factory=set)
 
 
 @final
@@ -153,5 +155,6 @@ async def _dispose(workplace: Workplace, lease: Lease) -> None:
                 await workplace.threads.call(workplace.engine.remove, name)
     except (InfrastructureError, EngineUnavailableError) as error:
         _log.warning("container not removed, left to the reaper", member=name, error=str(error))
+        workplace.left.add(name)
     else:
         await workplace.threads.call(workplace.leases.release, name)

@@ -177,7 +177,13 @@ class Member:
                     f"a container was not ready within {self._startup_seconds:g} s",
                     hint="Raise sandbox.startup_seconds, or lower sandbox.members.",
                 )
-        except (LinkClosedError, FrameViolationError) as error:
+        except LinkClosedError as error:
+            state = await self._death(lease, within=_DEATH_SECONDS)
+            raise EngineError(
+                f"a container hung up while it started: {_describe(state)}",
+                hint="Run `make image`, then `stratlab doctor`.",
+            ) from error
+        except FrameViolationError as error:
             raise EngineError(f"a container did not greet as it should: {error!r}") from error
         finally:
             handshake.cancel()

@@ -44,6 +44,8 @@ class Reaper:
         sockets: Directory of the directories of sockets; None for the usual one.
         only_controller: Identity of the one controller that can be alive, when that is known
             for certain; in a container a controller does not see whether others are.
+        left: Names of this controller's own containers that are done; those that a sweep has
+            removed are taken out.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Reaper:
         *,
         sockets: Path | None = None,
         only_controller: str = "",
+        left: set[str] | None = None,
     ) -> None:
         self._engine = engine
         self._leases = leases
@@ -62,6 +65,7 @@ class Reaper:
         self._installation = installation
         self._sockets = sockets
         self._only_controller = only_controller
+        self._left = left if left is not None else set()
 
     def sweep(self) -> SweepReport:
         """Remove every container of ours that is orphaned or late, and what belongs to it.
@@ -89,6 +93,7 @@ class Reaper:
         ]
         for member_id in released:
             self._leases.release(member_id)
+        self._left.difference_update(removed, released)
         directories = [
             str(path) for path in abandoned_socket_roots(self._installation, self._sockets)
         ]
@@ -117,6 +122,8 @@ class Reaper:
                 on_engine_gone()
 
     def _is_over(self, container: ContainerSummary, leases: dict[str, Lease]) -> bool:
+        if container.name in self._left:
+            return True
         labels = ContainerLabels.from_mapping(container.labels)
         if labels.deadline <= self._clock.now().timestamp():
             return True
@@ -126,7 +133,11 @@ class Reaper:
         return not self._may_live(labels.controller) or container.name not in leases
 
     def _is_void(self, lease: Lease) -> bool:
-        return lease.deadline <= self._clock.now() or not self._may_live(lease.owner)
+        return (
+            lease.member_id in self._left
+            or lease.deadline <= self._clock.now()
+            or not self._may_live(lease.owner)
+        )
 
     def _may_live(self, controller: str) -> bool:
         if self._only_controller:

@@ -108,6 +108,7 @@ class DockerSandbox:
             installation,
             sockets=sockets,
             only_controller=controller if alone else "",
+            left=self._workplace.left,
         )
         self._slots = FairSlots(settings.members or os.cpu_count() or 1)
         self._background: list[asyncio.Task[None]] = []
@@ -169,6 +170,9 @@ class DockerSandbox:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
         await self._readiness.close()
+        if self._workplace.left:
+            with suppress(InfrastructureError, EngineUnavailableError):
+                await self._threads.call(self._reaper.sweep)
         self._threads.close()
         with suppress(OSError):
             self._workplace.socket_root.rmdir()
