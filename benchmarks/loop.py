@@ -11,6 +11,7 @@ generator and inside the sandbox; screening, a process of its own, is shown by i
 
 import argparse
 import asyncio
+import os
 import statistics
 import tempfile
 import time
@@ -144,6 +145,17 @@ async def run_campaign(home: Path, iterations: int) -> tuple[Stopwatch, dict[str
     return watch, reads
 
 
+def fsyncs(directory: Path) -> list[float]:
+    """Return the seconds of each of many small synchronised writes: the disk's part and noise."""
+    with (directory / "fsync").open("wb", buffering=0) as file:
+
+        def write() -> None:
+            file.write(b"x" * 4096)
+            os.fsync(file.fileno())
+
+        return times(write)
+
+
 def times(work: Callable[[], object]) -> list[float]:
     """Return the seconds of each of many calls."""
     taken = []
@@ -162,6 +174,7 @@ def milliseconds(values: list[float]) -> tuple[str, str, str]:
 def main(iterations: int, directory: Path) -> None:
     """Print the tables."""
     print(machine())
+    disk = fsyncs(directory)
     cpu = time.process_time()
     began = time.perf_counter()
     watch, reads = asyncio.run(run_campaign(directory, iterations))
@@ -179,6 +192,8 @@ def main(iterations: int, directory: Path) -> None:
     tenth = max(len(without) // 10, 1)
     print(row("without screening, first tenth", *milliseconds(without[:tenth])))
     print(row("without screening, last tenth", *milliseconds(without[-tenth:])))
+    print(row("one fsync of 4 KiB there, before", *milliseconds(disk)))
+    print(row("one fsync of 4 KiB there, after", *milliseconds(fsyncs(directory))))
     print()
     print(head("recent history, milliseconds", "p50", "p95", "p99"))
     for name, values in reads.items():
