@@ -31,11 +31,15 @@ def label(day):
 
 @dataclass
 class Market:
-    """A price panel and the same content as the input of the trusted data job."""
+    """A price panel and the same content as the input of the trusted data job.
+
+    ``start`` is the row of the first traded bar.
+    """
 
     days: list
     panel: PricePanel
     files: dict
+    start: int = WARM_UP
 
 
 def random_market(rng, count=60):
@@ -122,6 +126,8 @@ def _files(days, panel):
 def random_script(rng, market, steps, *, brackets):
     """Orders of every kind around the market, cancels, and bracket steps when asked for.
 
+    The market has the symbols AAA, BBB and CCC and bars of any length.
+
     Steps of the phase ``initialize`` come first; those of ``before_open`` must be refused.
     """
     panel = market.panel
@@ -129,7 +135,7 @@ def random_script(rng, market, steps, *, brackets):
         {
             "do": "batch",
             "phase": "initialize",
-            "bar": int(panel.bars[WARM_UP]),
+            "bar": int(panel.bars[market.start]),
             "amounts": {
                 symbol: int(10 ** rng.uniform(0, 4)) * int(rng.choice([-1, 1]))
                 for symbol in rng.permutation(SYMBOLS).tolist()
@@ -138,11 +144,11 @@ def random_script(rng, market, steps, *, brackets):
         {
             "do": "cancel",
             "phase": "initialize",
-            "bar": int(panel.bars[WARM_UP]),
+            "bar": int(panel.bars[market.start]),
             "which": int(rng.integers(1000)),
         },
     ]
-    for row in sorted(rng.integers(WARM_UP, len(market.days), size=steps).tolist()):
+    for row in sorted(rng.integers(market.start, len(panel.bars), size=steps).tolist()):
         step = {"bar": int(panel.bars[row]), "phase": "bar", "which": int(rng.integers(1000))}
         column = int(rng.integers(len(SYMBOLS)))
         close = float(panel.close[row, column])

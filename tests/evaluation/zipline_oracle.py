@@ -112,7 +112,9 @@ class Player:
 
 
 def today():
-    """The label of the session."""
+    """The label of the bar."""
+    if api.get_environment("data_frequency") == "minute":
+        return int(api.get_datetime().timestamp())
     return int(pd.Timestamp(api.get_datetime().date()).timestamp())
 
 

@@ -47,7 +47,7 @@ def test_templates_for_unknown_template_refused() -> None:
     ("field", "value", "message"),
     [
         ("cost_model", CostModel(kind=CostModelKind.ZIPLINE), "need the cost model next_open"),
-        ("timeframes", ("1d", "1h"), "trade 1d bars only, not 1d, 1h"),
+        ("timeframes", ("1d", "3d"), "cannot trade bars of 3d"),
     ],
 )
 def test_templates_for_what_contracts_cannot_do_refused(

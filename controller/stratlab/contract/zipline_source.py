@@ -11,18 +11,17 @@ from stratlab.contract.python_rules import NumberWriter, lookback_text, rule_fun
 from stratlab.contract.python_text import call
 from stratlab.contract.zipline_trader import trader_source
 from stratlab.domain.errors import InvalidContractError
+from stratlab.domain.market import TIMEFRAMES
 
 if TYPE_CHECKING:
     from stratlab.contract.model import Indicator, StrategyContract
-
-BASE_TIMEFRAME = "1d"
 
 
 def compile_to_zipline(contract: "StrategyContract") -> str:
     """Return the source of a zipline algorithm that trades by the contract.
 
-    It reads ``context.params`` and ``context.symbols`` and sends orders through
-    ``stratlab_runner.lab``; equal contracts give equal bytes.
+    It reads ``context.params`` and ``context.symbols``, trades at every bar of whatever data it
+    runs on and sends orders through ``stratlab_runner.lab``; equal contracts give equal bytes.
 
     Raises:
         InvalidContractError: The contract asks for something this target cannot do yet.
@@ -55,10 +54,10 @@ def _refuse_what_is_missing(contract: "StrategyContract") -> None:
             "execution.intrabar: the zipline target fills along tv_path only",
             hint="Set execution.intrabar to tv_path.",
         )
-    if BASE_TIMEFRAME not in contract.timeframes:
+    if not set(contract.timeframes) & set(TIMEFRAMES):
         raise InvalidContractError(
-            f"timeframes: the zipline target runs on {BASE_TIMEFRAME} bars only",
-            hint=f"Add {BASE_TIMEFRAME} to timeframes.",
+            f"timeframes: the zipline target has no bars of {', '.join(contract.timeframes)}",
+            hint=f"Name at least one of {', '.join(TIMEFRAMES)}.",
         )
 
 

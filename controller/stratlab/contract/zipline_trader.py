@@ -21,8 +21,8 @@ class Trader:
         self.share = share  # of the account's equity
         self.series = Series(p)
         self.bars = 0  # fed to the series
-        self.window = 0  # sessions from the first bar fed to this one
-        self.age = 0  # sessions since the newest bar fed
+        self.first = None  # number of the first session fed
+        self.newest = 0  # number of the session of the newest bar fed
         self.bracket = None
         self.bars_held = 0
         self.closing = False
@@ -42,46 +42,49 @@ class Trader:
 
     def read(self, context, data):
         """Bring the series up to this bar; false when the symbol has none."""
-        started = self.window > 0
-        self.window += started
-        self.age += started
         bar = Bar(*(data.current(self.asset, field) for field in Bar._fields))
         if not (finite(*bar) and bar.volume > 0):
             return False
-        if not started:
-            self.window = history_length(context, data, self.asset, self.series, self.p)
-            self.rebuild(data)
-        elif self.is_adjusted(data):
-            self.rebuild(data)
+        today = session_number(context, data.current_session)
+        if self.first is None:
+            self.first = today + 1 - history_length(context, data, self)
+            self.rebuild(data, today)
+        elif today > self.newest and self.is_adjusted(data, today):
+            self.rebuild(data, today)
         else:
             update(self.series, self.p, bar)
             self.bars += 1
-        self.age = 0
+        self.newest = today
         return True
 
-    def is_adjusted(self, data):
-        """Return whether a split or dividend changed the prices before this bar."""
-        closes = data.history(self.asset, "close", self.age + 1, "1d")
+    def is_adjusted(self, data, today):
+        """Return whether a split or dividend changed the prices before this session."""
+        closes = data.history(self.asset, "close", today - self.newest + 1, "1d")
         return not abs(closes.iloc[0] - self.series.close[0]) < ADJUSTMENT
 
-    def rebuild(self, data):
+    def rebuild(self, data, today):
         """Feed the series anew from history, which is adjusted as of now."""
-        columns = [
-            data.history(self.asset, field, self.window, "1d").tolist() for field in Bar._fields
-        ]
+        bars = lab.session_bars(data, self.asset, Bar._fields, today + 1 - self.first)
         self.series = Series(self.p)
         self.bars = 0
-        for bar in map(Bar._make, zip(*columns, strict=True)):
-            if finite(*bar) and bar.volume > 0:
+        for bar in map(Bar._make, bars):
+            if finite(*bar):
                 update(self.series, self.p, bar)
                 self.bars += 1
 '''
 
 _LOOP = '''\
-def history_length(context, data, asset, series, p):
+def session_number(context, session):
+    """Return the place of a session in the calendar."""
+    return context.trading_calendar.sessions.get_loc(session)
+
+
+def history_length(context, data, trader):
     """Return how many sessions to read at the start: warm-up, settling, as far as they exist."""
-    sessions = context.trading_calendar.sessions_in_range(asset.start_date, data.current_session)
-    return min(len(sessions), 3 * warm_up(series, p) + SETTLING)
+    bars = 3 * warm_up(trader.series, trader.p) + SETTLING
+    exist = session_number(context, data.current_session) + 1
+    exist -= session_number(context, trader.asset.start_date)
+    return min(exist, math.ceil(bars / lab.bars_per_session(data)))
 
 
 def parameters(given):

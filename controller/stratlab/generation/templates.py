@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from stratlab.contract.document import load_contract
 from stratlab.contract.space import with_bounds
-from stratlab.contract.zipline_source import BASE_TIMEFRAME
 from stratlab.domain.errors import InvalidParametersError, InvalidSpecError
-from stratlab.domain.market import CostModelKind
+from stratlab.domain.market import TIMEFRAMES, CostModelKind
 
 if TYPE_CHECKING:
     from stratlab.contract.model import StrategyContract
@@ -34,7 +33,7 @@ def load_templates() -> Mapping[str, "StrategyContract"]:
 
 
 def templates_for(spec: "CampaignSpec") -> tuple["StrategyContract", ...]:
-    """Return the templates that a campaign starts from, with its bounds of parameters.
+    """Return the templates that a campaign starts from, with its timeframes and bounds.
 
     Raises:
         InvalidSpecError: A template is unknown, or the campaign's costs or bars are not those of
@@ -47,10 +46,11 @@ def templates_for(spec: "CampaignSpec") -> tuple["StrategyContract", ...]:
             "templates need the cost model next_open: only it fills stops and takes inside a bar",
             hint="Choose the cost model next_open.",
         )
-    if set(spec.timeframes) != {BASE_TIMEFRAME}:
+    unsupported = [name for name in spec.timeframes if name not in TIMEFRAMES]
+    if unsupported:
         raise InvalidSpecError(
-            f"templates trade {BASE_TIMEFRAME} bars only, not {', '.join(spec.timeframes)}",
-            hint=f"Choose the timeframe {BASE_TIMEFRAME}.",
+            f"templates cannot trade bars of {', '.join(unsupported)}",
+            hint=f"Choose among {', '.join(TIMEFRAMES)}.",
         )
     known = load_templates()
     unknown = [name for name in spec.templates if name not in known]
@@ -67,4 +67,9 @@ def templates_for(spec: "CampaignSpec") -> tuple["StrategyContract", ...]:
                 f"unknown parameter {name!r}; known: {', '.join(sorted(names))}",
                 hint="Bound only parameters of the chosen templates.",
             )
-    return tuple(with_bounds(contract, spec.parameter_space) for contract in chosen)
+    return tuple(
+        with_bounds(contract, spec.parameter_space).model_copy(
+            update={"timeframes": spec.timeframes}
+        )
+        for contract in chosen
+    )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from typing import Final, Self, final
 
+from stratlab.domain.market import DAILY
 from stratlab.domain.trial import (
     Cancel,
     EquityPoint,
@@ -89,6 +90,10 @@ class TrialRecord:
         """Return the empty record of ``trial``."""
         start = datetime.combine(trial.window.start, time.min, UTC)
         end = datetime.combine(trial.window.end, time.min, UTC) + timedelta(days=1)
+        if trial.market.timeframe != DAILY:
+            # A session may begin on the evening before, and end at the next midnight.
+            start -= timedelta(days=1)
+            end += timedelta(seconds=1)
         return cls(
             frozenset(trial.market.symbols), int(start.timestamp()), int(end.timestamp()) - 1
         )
