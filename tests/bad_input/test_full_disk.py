@@ -126,6 +126,38 @@ async def test_pause_is_stored_with_its_reason_as_soon_as_there_is_room(
         await lab.manager.stop()
 
 
+@pytest.mark.parametrize("stalls", [0, 1])
+async def test_resume_in_the_moment_of_the_pause_starts_the_campaign_again(
+    tmp_path: Path, eager: None, monkeypatch: pytest.MonkeyPatch, stalls: int
+) -> None:
+    with small_lab(tmp_path) as lab:
+        moves = []
+        move = lab.manager._move
+
+        async def resume_at_once(campaign: Campaign, *arguments: object) -> Campaign:
+            moves.append(arguments)
+            if len(moves) <= stalls:
+                raise DiskFullError("planned")
+            moved = await move(campaign, *arguments)
+            if len(moves) == stalls + 1:
+                resuming.append(asyncio.create_task(lab.manager.resume(campaign.id)))
+                await asyncio.sleep(0.1)  # the pause is stored, its task not at its end
+            return moved
+
+        def full(call: int, _: object) -> None:
+            if call == 1:
+                raise DiskFullError("planned")
+
+        resuming: list[asyncio.Task[Campaign]] = []
+        monkeypatch.setattr(lab.manager, "_move", resume_at_once)
+        lab.sandbox.script = full
+        campaign = await lab.manager.create(small_spec(), "r")
+        await until(lambda: bool(resuming))
+        assert (await resuming[0]).state is CampaignState.CAMPAIGN_RUNNING
+        assert (await watch(lab, campaign)).state is CampaignState.COMPLETED
+        await lab.manager.stop()
+
+
 @pytest.mark.parametrize("order", ["pause", "cancel"])
 async def test_order_that_cannot_be_stored_is_typed_and_carried_out_later(
     disk: SmallDisk, eager: None, order: str

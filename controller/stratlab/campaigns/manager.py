@@ -137,9 +137,13 @@ class CampaignManager:
     async def _resume(self, campaign_id: str, actor: str) -> Campaign:
         async with self._lock(campaign_id):
             campaign = await self._stored(campaign_id)
-            if campaign_id in self._stalls and not campaign.state.is_final:
-                # It stands still without a word of it in the store: there was no room for one.
+            stands_still = campaign_id in self._stalls
+            if stands_still or campaign.state is CampaignState.PAUSED:
+                # What stored the pause, or could not, may still be on its way out.
                 await self._end_task(campaign_id)
+                campaign = await self._stored(campaign_id)
+            if stands_still and not (campaign.state.is_final or campaign.resume_state):
+                # There was no room for a word of it in the store.
                 self._spawn(campaign)
                 return campaign
             if campaign.state is not CampaignState.PAUSED or campaign.resume_state is None:
@@ -246,9 +250,11 @@ class CampaignManager:
                     _LOG.warning("campaign_stalled", campaign=campaign_id, reason=str(failure))
                 self._workshop.bus.notify(campaign_id)
                 await asyncio.sleep(SETTLE_AGAIN_SECONDS)
+            except WrongStateError:
+                break  # somebody else has moved it meanwhile
             else:
-                self._stalls.pop(campaign_id, None)
-                return
+                break
+        self._stalls.pop(campaign_id, None)
 
     async def _settle_once(self, campaign_id: str, state: CampaignState, reason: str) -> None:
         campaign = await self._stored(campaign_id)
