@@ -125,7 +125,7 @@ class _SpecDocument(_Document):
     markets: tuple[_Symbols, ...] = Field(default=(), max_length=100)
     prompt: str = Field(default="", max_length=20_000)
     constraints: tuple[_Sentence, ...] = Field(default=(), max_length=100)
-    timeframes: tuple[_Name, ...] = Field(default=_SPEC.timeframes, min_length=1, max_length=10)
+    timeframes: tuple[_Name, ...] = Field(default=(), max_length=10)
     generator: GeneratorKind = _SPEC.generator
     templates: tuple[_Name, ...] = Field(default=(), max_length=100)
     parameter_space: dict[_Identifier, tuple[float, float, float]] = Field(
@@ -205,7 +205,8 @@ def parse_spec(fields: Mapping[str, object]) -> CampaignSpec:
 
     Args:
         fields: Named as in :class:`stratlab.domain.campaign.CampaignSpec`; None switches a gate
-            or stop rule off. ``markets`` and ``runtime`` may stay empty: the server fills them.
+            or stop rule off. ``markets``, ``timeframes`` and ``runtime`` may stay empty: the server
+            fills them.
 
     Raises:
         InvalidSpecError: A field is unknown or has a wrong value; names it.
@@ -225,7 +226,7 @@ def parse_spec(fields: Mapping[str, object]) -> CampaignSpec:
 
 
 def with_server_defaults(spec: CampaignSpec, data_set: DataSet, runtime: str) -> CampaignSpec:
-    """Return the specification with empty markets and runtime filled in.
+    """Return the specification with empty markets, timeframes and runtime filled in.
 
     Args:
         spec: A valid specification.
@@ -233,7 +234,10 @@ def with_server_defaults(spec: CampaignSpec, data_set: DataSet, runtime: str) ->
         runtime: The server's default container runtime.
     """
     return dataclasses.replace(
-        spec, markets=spec.markets or (data_set.symbols,), runtime=spec.runtime or runtime
+        spec,
+        markets=spec.markets or (data_set.symbols,),
+        timeframes=spec.timeframes or (data_set.timeframe,),
+        runtime=spec.runtime or runtime,
     )
 
 

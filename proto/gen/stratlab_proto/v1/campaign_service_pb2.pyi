@@ -323,7 +323,7 @@ class CampaignSpec(_message.Message):
 
     @_builtins.property
     def timeframes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Bar lengths; empty: 1d."""
+        """Bar lengths; empty: that of the data set."""
 
     @_builtins.property
     def templates(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
