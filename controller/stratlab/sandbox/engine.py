@@ -6,6 +6,7 @@ Every call blocks and belongs on a thread. Errors of the engine come out as stra
 import io
 import json
 import math
+import socket
 import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -244,6 +245,7 @@ class DockerEngine:
 
     def _connect(self, *, patient: bool = False) -> "APIClient":
         timeout_seconds = self._slow_seconds if patient else self._quick_seconds
+        self._require_listener()
         with self._lock:
             known = self._clients.get(timeout_seconds)
         if known is not None:
@@ -256,9 +258,22 @@ class DockerEngine:
             made.close()
         return client
 
+    def _require_listener(self) -> None:
+        # The SDK leaves the socket of a failed connection open, one more for each try.
+        from docker.constants import DEFAULT_UNIX_SOCKET  # noqa: PLC0415 - keeps start-up fast
+
+        path = (self._options().get("base_url") or DEFAULT_UNIX_SOCKET).partition("://")[2]
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            probe.settimeout(self._quick_seconds)
+            probe.connect(path)
+
     def _new_client(self, timeout_seconds: int) -> "APIClient":
         from docker import APIClient  # noqa: PLC0415 - keeps start-up fast
-        from docker.utils import kwargs_from_env  # noqa: PLC0415 - the same
+
+        return APIClient(**self._options(), version="auto", timeout=timeout_seconds)
+
+    def _options(self) -> dict[str, Any]:
+        from docker.utils import kwargs_from_env  # noqa: PLC0415 - keeps start-up fast
 
         options = {"base_url": self._address} if self._address else kwargs_from_env()
         base_url = options.get("base_url", "")
@@ -267,7 +282,7 @@ class DockerEngine:
                 f"DOCKER_HOST points to {base_url!r}, which is not on this host",
                 hint="Unset DOCKER_HOST, or set sandbox.engine to a unix socket.",
             )
-        return APIClient(**options, version="auto", timeout=timeout_seconds)
+        return dict(options)
 
     @contextmanager
     def _translated(
