@@ -7,7 +7,6 @@ from datetime import date, timedelta
 import exchange_calendars
 import numpy as np
 import pandas as pd
-
 from tests.evaluation.markets import SYMBOLS, WARM_UP
 
 from stratlab.domain.market import (
@@ -110,11 +109,17 @@ def random_world(rng, home, calendar="XNYS", timeframe="1h", count=45):
         dividends=table(["symbol", "ex_session", "pay_session", "amount"], dividends, known),
         tiers={Tier.TRAIN: TierRange(days[WARM_UP], days[-1])},
     )
+    panel, files = built(home, content)
+    begin = int(np.searchsorted(panel.sessions, pd.Timestamp(days[WARM_UP]).timestamp()))
+    return World(calendar, timeframe, days, content, panel, files, begin)
+
+
+def built(home, content):
+    """The host's panel of a data set, and what the trusted data job reads of it."""
     jobs = CapturedJobs()
     build_data_set(home, "random", content, jobs, provenance="random")
-    panel = Catalogue(home).prices(MarketSet("random", SYMBOLS, timeframe), Tier.TRAIN)
-    begin = int(np.searchsorted(panel.sessions, pd.Timestamp(days[WARM_UP]).timestamp()))
-    return World(calendar, timeframe, days, content, panel, jobs.files, begin)
+    market = MarketSet("random", content.symbols, content.timeframe)
+    return Catalogue(home).prices(market, Tier.TRAIN), jobs.files
 
 
 def table(columns, rows, known):
