@@ -204,6 +204,21 @@ def test_writers_of_one_name_leave_row_and_report_of_the_same_bytes(home, reposi
     assert content_of(artifacts, artifacts.get("c1", "same.txt")) == report
 
 
+def test_files_put_together_have_all_their_rows_or_none(artifacts, home):
+    files = {"a.txt": ("text/plain", b"a"), "b/c.json": ("application/json", b"{}")}
+    artifacts.put_all("c1", files)
+    stored = {artifact.name: artifact for artifact in artifacts.list("c1")}
+    assert {name: file.media_type for name, file in stored.items()} == {
+        "a.txt": "text/plain",
+        "b/c.json": "application/json",
+    }
+    assert content_of(artifacts, stored["b/c.json"]) == b"{}"
+    with pytest.raises(InvalidInputError):
+        artifacts.put_all("c1", {"d.txt": ("text/plain", b"d"), "../e": ("text/plain", b"e")})
+    assert len(artifacts.list("c1")) == 2
+    assert not (home / "reports/campaigns/c1/d.txt").exists()
+
+
 def test_series_of_a_trial_are_stored_as_parquet_by_trial(artifacts):
     result = a_result("t1")
     digests = artifacts.put_series("c1", result)

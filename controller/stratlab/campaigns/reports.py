@@ -57,12 +57,17 @@ class Reports:
         self, campaign: Campaign, iteration: Iteration, digests: Mapping[str, str]
     ) -> None:
         stem = f"iter_{iteration.number}"
-        files = {f"iterations/{stem}.json": ("application/json", _json(asdict(iteration)))}
+        document = _json(asdict(iteration)).encode()
+        files = {f"iterations/{stem}.json": ("application/json", document)}
         if iteration.patch:
-            files[f"patches/{stem}.diff"] = ("text/x-diff", iteration.patch)
-        for name, (media_type, text) in files.items():
-            if digests.get(name) != hashlib.sha256(text.encode()).hexdigest():
-                self._put(campaign, name, media_type, text)
+            files[f"patches/{stem}.diff"] = ("text/x-diff", iteration.patch.encode())
+        changed = {
+            name: file
+            for name, file in files.items()
+            if digests.get(name) != hashlib.sha256(file[1]).hexdigest()
+        }
+        if changed:
+            self._artifacts.put_all(campaign.id, changed)
 
     def _write_final(self, campaign: Campaign) -> None:
         iterations = all_iterations(self._repository, campaign.id)

@@ -329,6 +329,15 @@ class Artifacts(Protocol):
         """
         ...
 
+    def put_all(self, campaign_id: str, files: Mapping[str, tuple[str, bytes]]) -> None:
+        """Store files (name -> media type, content) and their descriptions in one commit.
+
+        Raises:
+            DiskFullError: No space is left.
+            InvalidInputError: A name leaves the campaign's folder.
+        """
+        ...
+
     def put_series(self, campaign_id: str, result: TrialResult) -> Mapping[str, str]:
         """Store a settled trial's equity and fills as Parquet; return name -> digest.
 

@@ -90,8 +90,18 @@ class FileArtifacts:
             InvalidInputError: The name is not allowed.
             NotFoundError: No such campaign.
         """
-        (artifact,) = self._put_all(campaign_id, {name: content}, media_type)
+        (artifact,) = self._put_all(campaign_id, {name: (media_type, content)})
         return artifact
+
+    def put_all(self, campaign_id: str, files: Mapping[str, tuple[str, bytes]]) -> None:
+        """Store files (name -> media type, content) and their descriptions in one commit.
+
+        Raises:
+            DiskFullError: No space is left; older files of these names are still there.
+            InvalidInputError: A name is not allowed.
+            NotFoundError: No such campaign.
+        """
+        self._put_all(campaign_id, files)
 
     def put_series(self, campaign_id: str, result: TrialResult) -> Mapping[str, str]:
         """Store a settled trial's equity and fills as Parquet; return name -> digest.
@@ -106,10 +116,13 @@ class FileArtifacts:
             return {}
         stem = f"series/{result.spec.trial_id}"
         files = {
-            f"{stem}_equity.parquet": equity_to_parquet(result.equity, result.benchmark_equity),
-            f"{stem}_fills.parquet": fills_to_parquet(result.fills),
+            f"{stem}_equity.parquet": (
+                _PARQUET,
+                equity_to_parquet(result.equity, result.benchmark_equity),
+            ),
+            f"{stem}_fills.parquet": (_PARQUET, fills_to_parquet(result.fills)),
         }
-        stored = self._put_all(campaign_id, files, _PARQUET)
+        stored = self._put_all(campaign_id, files)
         return {artifact.name: artifact.digest for artifact in stored}
 
     def get(self, campaign_id: str, name: str) -> Artifact:
@@ -158,7 +171,7 @@ class FileArtifacts:
             )
 
     def _put_all(
-        self, campaign_id: str, files: Mapping[str, bytes], media_type: str
+        self, campaign_id: str, files: Mapping[str, tuple[str, bytes]]
     ) -> Sequence[Artifact]:
         paths = {name: self._report(campaign_id, name) for name in files}
         # Where a file lies already there is a campaign: none is ever removed.
@@ -166,7 +179,7 @@ class FileArtifacts:
             self._index.get_campaign(campaign_id)
         stored = []
         with self._lock:
-            for name, content in files.items():
+            for name, (media_type, content) in files.items():
                 digest = hashlib.sha256(content).hexdigest()
                 with _no_space_is_typed(paths[name]):
                     self._write_both(self._blob(digest), paths[name], content)
