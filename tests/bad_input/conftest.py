@@ -38,7 +38,7 @@ class Served:
             return list(connection.iterdump())
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     home = tmp_path_factory.mktemp("home")
     build_data_set(home, "small", small_content(), DescriptionJobs(), provenance="made up")

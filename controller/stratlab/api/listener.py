@@ -1,6 +1,7 @@
 """The unix socket the server listens on: private, short enough, and owned by one server."""
 
 import contextlib
+import errno
 import fcntl
 import os
 import socket
@@ -83,6 +84,8 @@ def _prepare_directory(directory: Path) -> None:
         directory.mkdir(parents=True, mode=0o700)
         directory.chmod(0o700)  # whatever the umask took
     status = directory.stat()
+    if not stat.S_ISDIR(status.st_mode):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
     if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & _OTHERS:
         raise UnsafeConfigurationError(
             f"others can enter {directory}, the directory of the socket",

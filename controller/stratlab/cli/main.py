@@ -152,13 +152,13 @@ def _typed(error: Exception) -> StratlabError:
 
 
 def _tell(error: StratlabError, arguments: Sequence[str]) -> None:
-    try:
-        if "--json" in arguments:
+    print_note(f"error: {_cut(error.message)}")
+    print_note(f"  next: {_cut(error.hint)}")
+    if "--json" in arguments:
+        try:
             print_json({"error": error_record(error)})
-        print_note(f"error: {_cut(error.message)}")
-        print_note(f"  next: {_cut(error.hint)}")
-    except OSError:  # nobody can be told; the exit code remains
-        _drop_stdout()
+        except OSError:  # nobody reads it; the exit code remains
+            _drop_stdout()
 
 
 def _cut(text: str) -> str:

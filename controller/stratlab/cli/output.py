@@ -4,6 +4,7 @@ import json
 import math
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -44,9 +45,10 @@ def print_caveats(caveats: Iterable[str]) -> None:
 
 
 def print_note(text: str) -> None:
-    """Print a line for people on stderr."""
-    sys.stderr.write(f"{clean(text)}\n")
-    sys.stderr.flush()
+    """Print a line for people on stderr; where nobody can read it, nothing else must suffer."""
+    with suppress(OSError):
+        sys.stderr.write(f"{clean(text)}\n")
+        sys.stderr.flush()
 
 
 def clean(text: str) -> str:
