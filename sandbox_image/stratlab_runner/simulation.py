@@ -88,11 +88,6 @@ class TrialAlgorithm(TradingAlgorithm):  # type: ignore[misc]  # zipline has no 
             **functions,
         )
 
-    @property
-    def bars(self) -> int:
-        """Number of bars that the strategy will see."""
-        return sum(len(session.labels) for session in self._schedule)
-
     def initialize(self, *args: Any, **kwargs: Any) -> None:
         """Let the strategy initialize, then impose costs and limits."""
         super().initialize(*args, **kwargs)
@@ -201,6 +196,15 @@ class TrialAlgorithm(TradingAlgorithm):  # type: ignore[misc]  # zipline has no 
             return super()._pipeline_output(pipeline, chunks, name)
         finally:
             self.datetime = moment
+
+
+def count_bars(algorithm: TrialAlgorithm) -> int:
+    """Return the number of bars that a trial's strategy will see.
+
+    No attribute of the algorithm: its public names belong to the strategy's context.
+    """
+    schedule = algorithm._schedule  # noqa: SLF001 - see above
+    return sum(len(session.labels) for session in schedule)
 
 
 @final

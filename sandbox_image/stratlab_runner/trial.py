@@ -18,7 +18,7 @@ from stratlab_runner.bars import bind_context
 from stratlab_runner.contract import OPTIONAL_FUNCTIONS, REQUIRED_FUNCTIONS, STRATEGY_FILE
 from stratlab_runner.reading import read_source
 from stratlab_runner.reporter import Reporter
-from stratlab_runner.simulation import TrialAlgorithm
+from stratlab_runner.simulation import TrialAlgorithm, count_bars
 from stratlab_runner.tier_data import TierData
 
 MAX_MESSAGE: Final = 2000
@@ -64,7 +64,7 @@ def run_trial(request: pb.RunTrial, tier: TierData, descriptor: int) -> bool:
         return False
     random.seed(request.seed)
     np.random.seed(request.seed % 2**32)  # noqa: NPY002 - the generator strategies use
-    reporter.started(algorithm.bars)
+    reporter.started(count_bars(algorithm))
     try:
         functions |= _load(request.source)
         for _ in algorithm.get_generator():
