@@ -21,7 +21,13 @@ CODES: Mapping[str, str] = {
     "UNSUPPORTED_IMPORT": "The source imports a part of the runner that is not exported.",
     "BRACKETS_NEED_NEXT_OPEN": "The source uses the lab's brackets under zipline's own cost model.",
     "OWN_COSTS": "The source sets costs that the lab overrode.",
+    "INTRADAY_BARS": "The strategy was found on bars inside a session.",
+    "SHIFTED_CALENDAR": "Plain zipline shows daily bars of the calendar a session late.",
 }
+
+# Their sessions end at midnight, which zipline takes for the session before.
+_SHIFTED = frozenset({"24/5", "24/7"})
+_RUN_HERE = "Run the strategy with `stratlab backtest`."
 
 _LAB = "_STRATLAB_LAB"
 _RESERVED = frozenset({"PARAMETERS", "SYMBOLS", "run", "main", "_stratlab_lab", _LAB})
@@ -58,7 +64,7 @@ def run(bundle, start, end, capital={capital!r}):
     from zipline.utils.calendar_utils import get_calendar
 
     def prepare(context):
-        {lab}.bind_context(context, PARAMETERS, SYMBOLS, {timeframe!r})
+        {lab}.bind_context(context, PARAMETERS, SYMBOLS)
         initialize(context)
 {costs}
     if bundle not in bundles.bundles:
@@ -69,7 +75,7 @@ def run(bundle, start, end, capital={capital!r}):
         end=pd.Timestamp(end),
         initialize=prepare,
 {functions}        capital_base=capital,
-        data_frequency={frequency!r},
+        data_frequency="daily",
         bundle=bundle,
         trading_calendar=get_calendar({calendar!r}),
         default_extension=False,
@@ -134,6 +140,7 @@ class ZiplineExporter:
 
 
 def _diagnose(tree: ast.Module, request: ExportRequest) -> Iterator[Diagnostic]:
+    yield from _diagnose_data(request)
     defined = dict(_top_level_names(tree))
     if "initialize" not in defined:
         yield _error("NO_INITIALIZE", 0, "there is no function initialize")
@@ -154,6 +161,15 @@ def _diagnose(tree: ast.Module, request: ExportRequest) -> Iterator[Diagnostic]:
                 yield _own_costs(name, line, overridden=is_next_open)
 
 
+def _diagnose_data(request: ExportRequest) -> Iterator[Diagnostic]:
+    if request.timeframe != DAILY:
+        message = f"the file runs on daily bars, not on bars of {request.timeframe}"
+        yield _error("INTRADAY_BARS", 0, message, _RUN_HERE)
+    elif request.calendar in _SHIFTED:
+        message = f"plain zipline shows daily bars of {request.calendar} a session late"
+        yield _error("SHIFTED_CALENDAR", 0, message, _RUN_HERE)
+
+
 def _own_costs(name: str, line: int, *, overridden: bool) -> Diagnostic:
     effect = "is overridden here too" if overridden else "takes effect here"
     return Diagnostic(
@@ -166,14 +182,19 @@ def _own_costs(name: str, line: int, *, overridden: bool) -> Diagnostic:
     )
 
 
-def _error(code: str, line: int, message: str) -> Diagnostic:
+def _error(
+    code: str,
+    line: int,
+    message: str,
+    hint: str = "Change the strategy's source and export it again.",
+) -> Diagnostic:
     return Diagnostic(
         target=ZiplineExporter.target,
         code=code,
         severity=Severity.ERROR,
         path=f"source:{line}" if line else "",
         message=message,
-        hint="Change the strategy's source and export it again.",
+        hint=hint,
     )
 
 
@@ -204,8 +225,6 @@ def _render(source: str, tree: ast.Module, request: ExportRequest) -> str:
         else "",
         functions="".join(f"        {name}={name},\n" for name in _OPTIONAL if name in defined),
         calendar=request.calendar,
-        timeframe=request.timeframe,
-        frequency="daily" if request.timeframe == DAILY else "minute",
     )
     parts = [header, *future, _inlined_lab(), _own_source(source, tree), run]
     return "\n\n".join(part.strip("\n") + "\n" for part in parts)

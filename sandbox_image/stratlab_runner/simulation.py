@@ -6,7 +6,6 @@ from typing import Any, NoReturn, final
 import pandas as pd
 from zipline.algorithm import TradingAlgorithm
 from zipline.assets import Asset
-from zipline.data.data_portal import DataPortal
 from zipline.finance.commission import CommissionModel, PerShare
 from zipline.finance.controls import MaxLeverage, MaxPositionSize
 from zipline.finance.slippage import FixedBasisPointsSlippage, SlippageModel
@@ -28,6 +27,7 @@ from stratlab_runner.clock import (
     session_of,
     traded_sessions,
 )
+from stratlab_runner.portal import SessionPortal
 from stratlab_runner.recording import RecordingBlotter, SymbolNotInMarketError
 from stratlab_runner.reporter import Reporter
 from stratlab_runner.tier_data import TierData
@@ -73,7 +73,7 @@ class TrialAlgorithm(TradingAlgorithm):  # type: ignore[misc]  # zipline has no 
         loader = USEquityPricingLoader.without_fx(tier.bar_reader, tier.adjustment_reader)
         super().__init__(
             sim_params=parameters,
-            data_portal=DataPortal(
+            data_portal=SessionPortal(
                 tier.asset_finder,
                 trading_calendar=tier.calendar,
                 first_trading_day=tier.bar_reader.first_trading_day,

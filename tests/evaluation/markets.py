@@ -42,9 +42,9 @@ class Market:
     start: int = WARM_UP
 
 
-def random_market(rng, count=60):
+def random_market(rng, count=60, calendar="XNYS", days=None):
     """AAA trades always, BBB lists late and has gaps, CCC is delisted; all have actions."""
-    days = sessions(count)
+    days = days or sessions(count)
     bars = [label(day) for day in days]
     shape = (count, len(SYMBOLS))
     splits, dividends = [], []
@@ -86,10 +86,10 @@ def random_market(rng, count=60):
         tuple(sorted(dividends, key=lambda dividend: dividend.ex_bar)),
         ended,
     )
-    return Market(days, panel, _files(days, panel))
+    return Market(days, panel, _files(days, panel, calendar))
 
 
-def _files(days, panel):
+def _files(days, panel, calendar):
     day_of = {label(day): day.isoformat() for day in days}
     prices = ["symbol,session,open,high,low,close,volume"]
     for column, symbol in enumerate(panel.symbols):
@@ -110,7 +110,7 @@ def _files(days, panel):
     plan = {
         "data_set": "random",
         "digest": "0" * 64,
-        "calendar": "XNYS",
+        "calendar": calendar,
         "timeframe": "1d",
         "tiers": {"train": days[-1].isoformat()},
         "empty_sessions": [],

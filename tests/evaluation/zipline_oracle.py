@@ -14,6 +14,7 @@ import pandas as pd
 from google.protobuf.json_format import MessageToDict
 from zipline import api
 from zipline.errors import AccountControlViolation, OrderInBeforeTradingStart
+from zipline.utils.api_support import get_algo_instance
 
 from stratlab_proto.runner.v1 import runner_service_pb2 as pb
 from stratlab_runner import lab
@@ -115,7 +116,9 @@ def today():
     """The label of the bar."""
     if api.get_environment("data_frequency") == "minute":
         return int(api.get_datetime().timestamp())
-    return int(pd.Timestamp(api.get_datetime().date()).timestamp())
+    # The clock stands at the session's end, which can be the next day.
+    calendar = get_algo_instance().trading_calendar
+    return int(calendar.minute_to_session(api.get_datetime()).timestamp())
 
 
 def run(scenario, folder):
@@ -150,6 +153,7 @@ def run(scenario, folder):
         "equity": notes.points,
         "leverage": leverage,
         "refused": player.refused,
+        "stopped_at": int(algorithm.get_datetime().timestamp()),
     }
 
 

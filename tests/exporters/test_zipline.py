@@ -2,6 +2,7 @@
 
 import ast
 import textwrap
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -194,3 +195,21 @@ def test_export_own_costs_warn(call: str) -> None:
     assert [(item.code, item.severity) for item in result.diagnostics] == [
         ("OWN_COSTS", Severity.WARNING)
     ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"timeframe": "1h"}, "INTRADAY_BARS"),
+        ({"calendar": "24/7"}, "SHIFTED_CALENDAR"),
+        ({"calendar": "24/5"}, "SHIFTED_CALENDAR"),
+    ],
+)
+def test_export_of_bars_that_plain_zipline_cannot_show_refused(
+    changes: dict[str, str], code: str
+) -> None:
+    request = replace(template_request("ema_cross_atr"), **changes)
+    result = ZiplineExporter().export(request)
+    assert result.files == {}
+    assert [item.code for item in result.diagnostics] == [code]
+    assert "stratlab backtest" in result.diagnostics[0].hint

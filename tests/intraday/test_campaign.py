@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -68,6 +69,15 @@ def test_template_is_searched_over_hourly_bars_and_reported(tmp_path):
     )
     assert done.returncode == 0, done.stderr[-3000:]
     campaign = json.loads(done.stdout)
-    print(json.dumps(campaign, indent=1)[:6000])
-    print(campaign["report"])
     assert campaign["state"] == "completed"
+    # The data set's own, for nothing else was asked for.
+    assert campaign["spec"]["timeframes"] == ["1h"]
+    assert campaign["stats"]["outcomes"] == {"SUCCEEDED": 2}
+    (iteration,) = campaign["iterations"]
+    trials = [trial for trial in iteration["trials"] if trial["metrics"]]
+    assert len(trials) == 2
+    assert all(trial["metrics"]["total_trades"] > 5 for trial in trials)
+    report = Path(campaign["report"])
+    assert report.is_file()
+    (exported,) = report.parent.glob("exports/diagnostics.json")
+    assert "INTRADAY_BARS" in exported.read_text()

@@ -37,7 +37,7 @@ class Fills:
 def run(job, tier):
     """Run one strategy."""
     namespace = {"__name__": "strategy", "NOTES": []}
-    exec(compile(job["source"], "<strategy>", "exec"), namespace)
+    exec(compile(job["source"], "<strategy>", "exec"), namespace)  # noqa: S102 - the strategy
     reporter = Fills()
     names = ("initialize", "handle_data", "before_trading_start")
     functions = {name: namespace[name] for name in names if name in namespace}
