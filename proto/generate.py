@@ -24,9 +24,16 @@ def generate(into: Path) -> None:
         flags = [f"--{name}_out={scratch}" for name in outputs]
         command = [sys.executable, "-m", "grpc_tools.protoc", f"-I{ROOT}", *flags]
         environment = {"PATH": str(Path(sys.executable).parent)}
-        subprocess.run(  # noqa: S603 (our own compiler on our own files)
-            [*command, *map(str, PROTOS)], check=True, cwd=ROOT, env=environment
+        done = subprocess.run(  # noqa: S603 (our own compiler on our own files)
+            [*command, *map(str, PROTOS)],
+            check=False,
+            cwd=ROOT,
+            env=environment,
+            stderr=subprocess.PIPE,
+            text=True,
         )
+        if done.returncode:
+            sys.exit(done.stderr)
         for source in sorted(Path(scratch).rglob("*.py*")):
             relative = source.relative_to(scratch).relative_to("stratlab")
             text = IMPORT.sub(r"\1 stratlab_proto.\2", source.read_text())
