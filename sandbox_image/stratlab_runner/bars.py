@@ -48,7 +48,8 @@ def bind_context(
     """
     context.params = MappingProxyType(dict(params))
     context.symbols = MarketSymbols(symbols)
-    context.timeframe = timeframe
+    # The second one stays when a strategy gives the first name to something of its own.
+    context.timeframe = context._lab_timeframe = timeframe  # noqa: SLF001 - see above
 
 
 def on_bar(timeframe: str, function: Callable[[Any, Any], None]) -> None:
@@ -148,7 +149,7 @@ def _timeframe() -> str:
     # Set by bind_context; a run that was not bound has zipline's own bars.
     algorithm = get_algo_instance()
     own = "1m" if algorithm.data_frequency == "minute" else "1d"
-    return str(getattr(algorithm, "timeframe", own))
+    return str(getattr(algorithm, "_lab_timeframe", own))
 
 
 def _multiples(base: str) -> list[str]:

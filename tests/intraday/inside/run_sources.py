@@ -7,6 +7,7 @@ Started inside the sandbox image as ``python -P run_sources.py FOLDER``: reads `
 import json
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from stratlab_proto.runner.v1 import runner_service_pb2 as pb
@@ -44,7 +45,7 @@ def run(job, tier):
     request = pb.RunTrial(trial_id="t", **job["request"])
     algorithm = TrialAlgorithm(request, tier, reporter, functions)
     bind_context(algorithm, job["parameters"], request.symbols, tier.timeframe)
-    error = ""
+    error, started = "", time.process_time()
     try:
         for _ in algorithm.get_generator():
             pass
@@ -55,7 +56,7 @@ def run(job, tier):
         "log": reporter.log_entries,
         "equity": reporter.points,
         "notes": namespace["NOTES"],
-        "bars": algorithm.bars,
+        "cpu": time.process_time() - started,
         "error": error,
     }
 
