@@ -148,10 +148,6 @@ def test_engine_that_hangs_holds_nobody_longer_than_its_deadline(
     assert (paused["state"], paused["state_reason"]) == ("paused", "ENGINE_UNAVAILABLE")
     # One call each to create, kill, kill and remove, and a trial that ended meanwhile.
     assert time.monotonic() - began < 12 * ENGINE_SECONDS
-    began = time.monotonic()
-    code, info = backtest_status(lab)
-    assert (code, info.reason) == (grpc.StatusCode.UNAVAILABLE, "ENGINE_UNAVAILABLE")
-    assert time.monotonic() - began < 8 * ENGINE_SECONDS
     proxy.heal()
     lab.json("campaign", "resume", campaign)
     done = lab.wait_for(campaign, "paused")

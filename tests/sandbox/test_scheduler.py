@@ -288,7 +288,7 @@ async def test_unproven_limit_batches_are_refused_with_the_limit_and_a_remedy(
 async def test_failed_proof_is_tried_again_after_a_while_or_when_an_engine_is_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, put_off: bool
 ) -> None:
-    error = EngineError("busy") if put_off else EngineUnavailableError("starting")
+    error = SandboxNotReadyError("no limit") if put_off else EngineUnavailableError("starting")
     tries = 0
 
     async def first_fails(*_: object) -> CanaryReport:
@@ -303,7 +303,7 @@ async def test_failed_proof_is_tried_again_after_a_while_or_when_an_engine_is_ba
         with pytest.raises(type(error)):
             await made.prove()
         if put_off:
-            with pytest.raises(EngineError):
+            with pytest.raises(SandboxNotReadyError):
                 await made.prove()
             assert tries == 1
             monkeypatch.setattr(readiness, "_COOL_DOWN_SECONDS", 0.0)

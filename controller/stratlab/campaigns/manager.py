@@ -246,8 +246,9 @@ class CampaignManager:
             try:
                 await self._settle_once(campaign_id, state, reason)
             except InfrastructureError as failure:
-                if self._stalls.setdefault(campaign_id, cause) is cause:
+                if campaign_id not in self._stalls:
                     _LOG.warning("campaign_stalled", campaign=campaign_id, reason=str(failure))
+                    self._stalls[campaign_id] = cause
                 self._workshop.bus.notify(campaign_id)
                 await asyncio.sleep(SETTLE_AGAIN_SECONDS)
             except WrongStateError:

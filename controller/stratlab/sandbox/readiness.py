@@ -8,7 +8,7 @@ from typing import Final, final
 
 import structlog
 
-from stratlab.domain.errors import EngineUnavailableError, SandboxNotReadyError, StratlabError
+from stratlab.domain.errors import SandboxNotReadyError, StratlabError
 from stratlab.domain.flag import Flag
 from stratlab.sandbox.canary import CanaryReport, prove
 from stratlab.sandbox.containers import Workplace
@@ -40,7 +40,7 @@ class Readiness:
     A proof holds until the controller ends, the engine goes away, or :meth:`invalidate` is
     called. It is never stored: the engine's configuration, the kernel's settings and the image
     can change while nobody looks, without any version number telling. A failed proof is tried
-    again, by the next one that asks, after ten seconds; at once when no engine had answered.
+    again by the next one that asks; after ten seconds when it was a limit that did not hold.
 
     Args:
         workplace: Engine, leases and the rest.
@@ -120,11 +120,12 @@ class Readiness:
         try:
             proof = await self._proof(runtime)
         except StratlabError as error:
-            # Asking whether an engine is there costs nothing, so that is not put off.
-            if isinstance(error, EngineUnavailableError):
-                self._failed_at.pop(runtime, None)
-            else:
+            # A limit that does not hold will not do so in a moment; an engine may be back, and
+            # a disk have room again, by the time that somebody asks the next time.
+            if isinstance(error, SandboxNotReadyError):
                 self._failed_at[runtime] = self._workplace.clock.monotonic()
+            else:
+                self._failed_at.pop(runtime, None)
             _log.warning("sandbox not ready", runtime=runtime, reason=str(error))
             raise
         _log.info(

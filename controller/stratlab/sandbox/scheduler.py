@@ -51,7 +51,7 @@ _log = structlog.get_logger(__name__)
 DATA_FOLDER: Final = "data"
 """Folder of all data sets below the home directory, as ``market_data`` has it."""
 TRIES: Final = 3
-_PROVE_AGAIN_SECONDS: Final = 15.0
+_PROVE_AGAIN_SECONDS: Final = 5.0
 MAX_SOURCE_BYTES: Final = 1 << 20
 """What fits into a frame with room to spare; screening allows less."""
 
