@@ -9,66 +9,55 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tests.market_data.helpers import DockerJobs, dividends_table, splits_table
-
-from stratlab.domain.market import Tier, TierRange
-from stratlab.market_data.builder import build_data_set
-from stratlab.market_data.content import canonical
 
 RUN = "from stratlab.cli.main import run; run()"
+INTRADAY = ("--timeframe", "1h", "--warm-up", "40")
 DAYS = pd.date_range("2021-01-01", "2021-12-31")
 
 
-def hourly_world():
-    """A year of two coins that trend for weeks; a few hours are missing."""
+def write_world(folder):
+    """A year of two coins that trend for weeks, as a source would give them."""
     rng = np.random.default_rng(5)
-    labels = pd.date_range(DAYS[0] + pd.Timedelta(hours=1), periods=24 * len(DAYS), freq="h")
-    tables = []
+    starts = pd.date_range(DAYS[0], periods=24 * len(DAYS), freq="h")
     for symbol, start in (("COIN", 200.0), ("OTHR", 40.0)):
-        drift = np.repeat(rng.choice([-1, 1], size=len(labels) // 300 + 1), 300)[: len(labels)]
-        close = start * np.exp(np.cumsum(drift * 4e-4 + rng.normal(0, 0.003, len(labels))))
+        drift = np.repeat(rng.choice([-1, 1], size=len(starts) // 300 + 1), 300)[: len(starts)]
+        close = start * np.exp(np.cumsum(drift * 4e-4 + rng.normal(0, 0.003, len(starts))))
         before = np.concatenate(([start], close[:-1]))
         table = pd.DataFrame(
             {
-                "symbol": symbol,
-                "label": labels,
+                "time": starts,
                 "open": before,
                 "high": np.maximum(before, close) * 1.001,
                 "low": np.minimum(before, close) * 0.999,
                 "close": close,
-                "volume": rng.integers(10_000, 1_000_000, len(labels)),
+                "volume": rng.integers(10_000, 1_000_000, len(starts)),
             }
         )
-        tables.append(table[rng.random(len(table)) > 0.01])
-    return canonical(
-        calendar="24/7",
-        timeframe="1h",
-        prices=pd.concat(tables),
-        splits=splits_table(),
-        dividends=dividends_table(),
-        tiers={
-            Tier.TRAIN: TierRange(DAYS[40].date(), DAYS[200].date()),
-            Tier.VALIDATION: TierRange(DAYS[201].date(), DAYS[290].date()),
-            Tier.HOLDOUT: TierRange(DAYS[291].date(), DAYS[-1].date()),
-        },
-    )
+        table[rng.random(len(table)) > 0.01].to_csv(folder / f"{symbol}.csv", index=False)
 
 
-@pytest.mark.docker
-@pytest.mark.load
-def test_template_is_searched_over_hourly_bars_and_reported(tmp_path):
-    build_data_set(tmp_path, "coins", hourly_world(), DockerJobs(), provenance="generated")
-    flags = ("--data", "coins", "--template", "ema_cross_atr", "--iterations", "1", "--json")
+def stratlab(home, *arguments):
     done = subprocess.run(
-        [sys.executable, "-c", RUN, "campaign", "run", "--generator", "template", *flags],
-        env={**os.environ, "STRATLAB_HOME": str(tmp_path)},
+        [sys.executable, "-c", RUN, *arguments, "--json"],
+        env={**os.environ, "STRATLAB_HOME": str(home)},
         capture_output=True,
         text=True,
         timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    campaign = json.loads(done.stdout)
+    return json.loads(done.stdout)
+
+
+@pytest.mark.docker
+@pytest.mark.load
+def test_template_is_searched_over_hourly_bars_and_reported(tmp_path):
+    files = tmp_path / "files"
+    files.mkdir()
+    write_world(files)
+    stratlab(tmp_path, "data", "add", "coins", str(files), "--calendar", "24/7", *INTRADAY)
+    chosen = ("--data", "coins", "--generator", "template", "--template", "ema_cross_atr")
+    campaign = stratlab(tmp_path, "campaign", "run", *chosen, "--iterations", "1")
     assert campaign["state"] == "completed"
     # The data set's own, for nothing else was asked for.
     assert campaign["spec"]["timeframes"] == ["1h"]

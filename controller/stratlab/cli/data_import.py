@@ -40,6 +40,9 @@ def add(
     ] = None,
     wanted: Annotated[str, typer.Option("--format", help="auto, csv or parquet.")] = "auto",
     calendar: _Calendar = "XNYS",
+    timeframe: Annotated[str, typer.Option(help="Length of the bars: 1d, or 1m to 4h.")] = "1d",
+    stamp: Annotated[str, typer.Option(help="A row's time is its bar's start or end.")] = "start",
+    timezone: Annotated[str, typer.Option(help="Of times that name no zone.")] = "UTC",
     tiers: _Tiers = None,
     warm_up: _WarmUp = None,
     column: Annotated[
@@ -76,12 +79,16 @@ def add(
         inspect_files,
         inspect_yahoo,
     )
+    from stratlab.market_data.imports.intraday import Stamp
     from stratlab.market_data.imports.tiers import parse_tiers
     from stratlab.market_data.naming import check_name
 
     check_name(name)
     options = ImportOptions(
         calendar=calendar,
+        timeframe=timeframe,
+        stamp=Stamp(_choice(stamp, "--stamp", Stamp)),
+        zone=timezone,
         columns=dict(_pairs(column, "--column")),
         tiers=parse_tiers(tiers, warm_up),
         actions=ActionSource(_choice(actions, "--actions", ActionSource)),
@@ -96,6 +103,8 @@ def add(
             "data add needs a PATH or --yfinance, one of them",
             hint="Try: stratlab data add mine ./csv --dry-run",
         )
+    if yfinance is not None and timeframe != "1d":
+        raise InvalidInputError("--yfinance fetches daily bars only")
     with spinner(f"reading {name}", quiet=as_json):
         if path is not None:
             file_format = FileFormat(_choice(wanted, "--format", FileFormat))

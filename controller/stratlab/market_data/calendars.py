@@ -7,6 +7,7 @@ Imported by the call that needs it: calendars load pandas. The image pins the sa
 from datetime import date, timedelta
 
 import exchange_calendars
+import numpy as np
 import pandas as pd
 
 from stratlab.domain.errors import InvalidInputError
@@ -61,6 +62,29 @@ def sessions_of(calendar: str, timeframe: str, labels: pd.DatetimeIndex) -> pd.D
     ends = labels == pd.DatetimeIndex(closes.iloc[place])
     known = inside & (since > pd.Timedelta(0)) & (whole | ends)
     return pd.DatetimeIndex(schedule.index[place].where(known))
+
+
+def bar_ends(calendar: str, timeframe: str, starts: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    """Return when the bars end that begin at ``starts``: at the session's close at the latest.
+
+    Args:
+        calendar: One of :data:`CALENDARS`.
+        timeframe: One of :data:`INTRADAY_MINUTES`.
+        starts: UTC without time zone; what lies in no session is returned as it is.
+
+    Raises:
+        InvalidInputError: The calendar is none that is supported, or does not reach that far.
+    """
+    if starts.empty:
+        return starts
+    schedule = _open(calendar, starts.max().date()).schedule
+    opens, closes = (
+        pd.DatetimeIndex(schedule[name].dt.tz_localize(None)) for name in ("open", "close")
+    )
+    place = closes.searchsorted(starts, side="right")
+    place[place == len(closes)] = 0
+    ends = np.minimum(starts + pd.Timedelta(minutes=INTRADAY_MINUTES[timeframe]), closes[place])
+    return pd.DatetimeIndex(np.where(starts >= opens[place], ends, starts))
 
 
 def _open(calendar: str, last: date) -> exchange_calendars.ExchangeCalendar:

@@ -3,13 +3,15 @@
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import final
 
 import pandas as pd
 
 from stratlab.domain.errors import InvalidInputError, LimitExceededError
+from stratlab.domain.market import DAILY
 from stratlab.market_data.calendars import sessions_between
 from stratlab.market_data.content import Content, canonical
 from stratlab.market_data.imports.columns import ColumnMap, guess_columns
@@ -24,12 +26,21 @@ from stratlab.market_data.imports.files import (
 )
 from stratlab.market_data.imports.findings import Findings, ImportFinding, caveats_of
 from stratlab.market_data.imports.inspection import Inspection
+from stratlab.market_data.imports.intraday import (
+    Stamp,
+    check_zone,
+    label_rows,
+    parse_times,
+    session_actions,
+    with_session_volumes,
+)
 from stratlab.market_data.imports.parsing import SymbolNames, parse_action_table, parse_prices
 from stratlab.market_data.imports.scaling import choose_scales
 from stratlab.market_data.imports.synthetic import World, generate_rows
 from stratlab.market_data.imports.tiers import TierPlan
 from stratlab.market_data.imports.yahoo import CAVEATS as YAHOO_CAVEATS
 from stratlab.market_data.imports.yahoo import fetch_yahoo
+from stratlab.market_data.intraday import check_timeframe
 
 MAX_SYMBOLS = 5_000
 
@@ -53,7 +64,9 @@ class ImportOptions:
 
     Attributes:
         calendar: Exchange calendar name.
-        timeframe: Bar length.
+        timeframe: Bar length; intraday bars come from files only.
+        stamp: Which end of its bar a row's time is.
+        zone: Of times without an offset.
         columns: Canonical name -> the files' name, where the guess would be wrong.
         tiers: How to divide the sessions.
         actions: Where splits and dividends come from.
@@ -65,7 +78,9 @@ class ImportOptions:
     """
 
     calendar: str = "XNYS"
-    timeframe: str = "1d"
+    timeframe: str = DAILY
+    stamp: Stamp = Stamp.START
+    zone: str = "UTC"
     columns: ColumnMap = field(default_factory=dict)
     tiers: TierPlan = field(default_factory=TierPlan)
     actions: ActionSource = ActionSource.AUTO
@@ -130,6 +145,10 @@ def inspect_files(path: Path, wanted: FileFormat, options: ImportOptions) -> Imp
     """
     files = find_files(path, wanted)
     names, columns, parts = SymbolNames(), dict[str, ColumnMap](), []
+    parse_date = None
+    if options.timeframe != DAILY:
+        check_timeframe(options.timeframe)
+        parse_date = partial(parse_times, zone=check_zone(options.zone))
     given = Actions()
     for file, table in read_tables(files):
         if file.stem.lower() in ACTIONS:
@@ -137,7 +156,7 @@ def inspect_files(path: Path, wanted: FileFormat, options: ImportOptions) -> Imp
             continue
         found = guess_columns(list(table.columns), options.columns, file.name)
         columns[file.name] = found
-        parts.append(parse_prices(file, table, found, names))
+        parts.append(parse_prices(file, table, found, names, parse_date))
     by_name = {file.name: file for file in files}
     rows = pd.concat(parts, ignore_index=True)
     _add_action_columns(given, rows)
@@ -213,8 +232,8 @@ def inspect_rows(
     """Return what would become of rows of any origin.
 
     Args:
-        rows: Columns symbol, session, open, high, low, close, and perhaps volume, adj_close;
-            file and row say where each comes from.
+        rows: Columns symbol, session, open, high, low, close, and perhaps volume, adj_close, and
+            time (UTC) where bars are intraday; file and row say where each comes from.
         given: Splits and dividends that came with them.
         options: What the user said.
         told: Findings so far.
@@ -233,13 +252,20 @@ def inspect_rows(
         raise LimitExceededError(
             f"{len(symbols)} symbols, the limit is {MAX_SYMBOLS}", hint="Import fewer symbols."
         )
-    sessions = sessions_between(
-        options.calendar, rows["session"].min().date(), rows["session"].max().date()
-    )
+    first, last = rows["session"].min().date(), rows["session"].max().date()
+    intraday = "time" in rows
+    if intraday:
+        rows = label_rows(rows, options.calendar, options.timeframe, options.stamp, told)
+        # A session may begin on the evening before its day.
+        first, last = first - timedelta(days=1), last + timedelta(days=1)
+    sessions = sessions_between(options.calendar, first, last)
     bars = Inspection(rows, told, line_of, options.repair).run(sessions)
     content = None
     if not told.refusing and not bars.empty:
-        bars, actions = find_actions(bars, given, options.actions, told)
+        if intraday:
+            actions = session_actions(bars, given, options.actions, told)
+        else:
+            bars, actions = find_actions(bars, given, options.actions, told)
         _report_ends(bars, told)
         content = _content(bars, actions, sessions, options, told)
     elif not told.refusing:
@@ -270,7 +296,8 @@ def _content(
     options: ImportOptions,
     told: Findings,
 ) -> Content | None:
-    scales = choose_scales(bars, dict(options.lots), told)
+    sized = with_session_volumes(bars) if "label" in bars else bars
+    scales = choose_scales(sized, dict(options.lots), told)
     if told.refusing:
         return None
     days = pd.DatetimeIndex(bars["session"].unique()).sort_values()

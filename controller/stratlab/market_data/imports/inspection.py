@@ -27,7 +27,8 @@ class Inspection:
     """Rows on their way to bars; every step drops or mends rows and says so.
 
     Attributes:
-        rows: Columns symbol, session, open, high, low, close, volume, ..., file, row.
+        rows: Columns symbol, session, open, high, low, close, volume, ..., file, row, and label
+            where bars are intraday.
         findings: Where problems are told.
         line_of: How a user finds a row: file and number -> words.
         repair: Whether hard problems of single rows are mended instead.
@@ -39,7 +40,7 @@ class Inspection:
     repair: bool = False
 
     def run(self, sessions: pd.DatetimeIndex) -> pd.DataFrame:
-        """Return the bars, ordered by symbol and session.
+        """Return the bars, ordered by symbol and time.
 
         Args:
             sessions: Of the calendar, around all rows.
@@ -53,7 +54,11 @@ class Inspection:
         self._check_volume()
         self._check_ranges()
         self._check_gaps(sessions)
-        return self.rows.sort_values(["symbol", "session"], ignore_index=True)
+        return self.rows.sort_values(["symbol", self._time], ignore_index=True)
+
+    @property
+    def _time(self) -> str:
+        return "label" if "label" in self.rows else "session"
 
     def _drop_early(self) -> None:
         early = self.rows["session"] < pd.Timestamp(FIRST_DAY)
@@ -70,19 +75,21 @@ class Inspection:
 
     def _check_duplicates(self) -> None:
         rows = self.rows
-        key = ["symbol", "session"]
+        key = ["symbol", self._time]
         content = [*key, *PRICE_FIELDS, "volume"]
         same = rows.duplicated(content)
         self._soft(same, "duplicate", "rows that are there twice are left out")
         rows = self.rows = rows[~same]
         other = rows.duplicated(key, keep="last")
-        self._row_problem(other, "conflict", "rows of one day with different numbers", kept="last")
+        self._row_problem(other, "conflict", "rows of one bar with different numbers", kept="last")
         self.rows = rows[~other]
 
     def _check_calendar(self, sessions: pd.DatetimeIndex) -> None:
         outside = ~self.rows["session"].isin(sessions)
         many = int(outside.sum()) > max(FEW, MAX_OUTSIDE * len(self.rows))
         problem = "days that are no session of the calendar"
+        if self._time == "label":
+            problem = "times at which the calendar has no bar of this timeframe"
         if many:
             self._row_problem(outside, "out_of_calendar", problem)
         else:
@@ -154,13 +161,14 @@ class Inspection:
 
     def _places(self, chosen: "pd.Series[bool]") -> Sequence[tuple[str, list[str]]]:
         rows = self.rows[chosen]
+        form = "%Y-%m-%d" if self._time == "session" else "%Y-%m-%d %H:%M"
         return [
             (
                 str(symbol),
                 [
-                    f"{day.date()} in {file}, {self.line_of(file, row)}"
-                    for day, file, row in zip(
-                        group["session"], group["file"], group["row"], strict=True
+                    f"{moment:{form}} in {file}, {self.line_of(file, row)}"
+                    for moment, file, row in zip(
+                        group[self._time], group["file"], group["row"], strict=True
                     )
                 ],
             )

@@ -1,7 +1,7 @@
 """Turns a file's columns into typed ones; what it cannot read it names by file, line and column."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, final
 
 import numpy as np
@@ -19,12 +19,16 @@ _ISO_DAY = r"^\d{4}-\d{2}-\d{2}"
 _DECORATED = r"^\s*[$€£]?\s*(-?\d{1,3}(?:,\d{3})+|-?\d+)(\.\d+)?\s*$"
 _RATIO = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?::|/|for|-for-)\s*(\d+(?:\.\d+)?)\s*", re.IGNORECASE)
 _DAY_FORMATS = ("%Y%m%d", "%Y/%m/%d", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%b-%Y", "%b %d, %Y")
-_EPOCH_UNITS: Mapping[Literal["s", "ms", "us", "ns"], float] = {
+EPOCH_UNITS: Mapping[Literal["s", "ms", "us", "ns"], float] = {
     "ns": 1e17,
     "us": 1e14,
     "ms": 1e11,
     "s": 1e8,
 }
+"""Unit of numbers since 1970 -> what they are above of, the largest first."""
+
+Parser = Callable[[SourceFile, pd.DataFrame, str], "pd.Series[pd.Timestamp]"]
+"""Reads one column of a file's table."""
 
 
 @final
@@ -61,7 +65,11 @@ class SymbolNames:
 
 
 def parse_prices(
-    file: SourceFile, table: pd.DataFrame, columns: ColumnMap, names: SymbolNames
+    file: SourceFile,
+    table: pd.DataFrame,
+    columns: ColumnMap,
+    names: SymbolNames,
+    parse_date: "Parser | None" = None,
 ) -> pd.DataFrame:
     """Return columns symbol, session, the numbers that are there, split, file and row.
 
@@ -72,12 +80,17 @@ def parse_prices(
         table: Its rows; the index counts them.
         columns: Canonical name -> the file's name.
         names: Brings symbols to their form.
+        parse_date: Reads the dates as moments, which become the column time, and their days the
+            column session; by default they are days.
 
     Raises:
         InvalidInputError: A cell cannot be read; names file, line and column.
     """
     table = table.dropna(how="all")
-    parsed: dict[str, object] = {"session": parse_days(file, table, columns["date"])}
+    dates = (parse_date or parse_days)(file, table, columns["date"])
+    parsed: dict[str, object] = {"session": dates.dt.normalize()}
+    if parse_date is not None:
+        parsed["time"] = dates
     if "symbol" in columns:
         parsed["symbol"] = _symbols(file, table, columns["symbol"], names)
     else:
@@ -245,7 +258,7 @@ def _all_days(
 
 def _epoch_days(cells: "pd.Series[int]") -> "pd.Series[pd.Timestamp] | None":
     typical = float(cells.dropna().abs().median()) if cells.notna().any() else 0.0
-    unit = next((u for u, least in _EPOCH_UNITS.items() if typical > least), None)
+    unit = next((u for u, least in EPOCH_UNITS.items() if typical > least), None)
     if unit is None or bool(cells.isna().any()):
         return None
     days = pd.to_datetime(pd.Series(cells.to_numpy("int64")), unit=unit).dt.normalize()
