@@ -74,6 +74,7 @@ def split(market: Market, row: int, ratio: float):
 
 
 @pytest.mark.docker
+@pytest.mark.load
 def test_compiled_contracts_trade_intraday_bars_as_simulated(tmp_path, full_size):
     worlds = {name: hourly_world(name, tmp_path / name) for name in WORLDS}
     contracts = [random_contract(seed) for seed in range(60 if full_size else 3)]
