@@ -306,9 +306,9 @@ class TestEndOfTheContainer:
 
     def test_strategy_that_kills_everything_ends_the_container(self, tier: Path) -> None:
         with Member(tier) as member:
-            result = member.run(module("import os\nos.kill(-1, 9)\nwhile True: pass"))
-            assert result.cause in {"CAUSE_PROTOCOL", "CAUSE_SIGNAL"}
-            assert member.closed()
+            source = module("import os\nos.kill(-1, 9)\nwhile True: pass")
+            member.send(pb.AttachResponse(run=trial(source)))
+            # Whether word of the trial's end still gets out is a race with its own signal.
             assert member.exit_code() == 1
 
     def test_goodbye_ends_the_container(self, tier: Path) -> None:
