@@ -33,7 +33,7 @@ READS = {
     *("ListDatasets", "Watch", "ServerReflectionInfo"),
 }
 WORKS = {
-    *(f"{verb}Campaign" for verb in ("Create", "Pause", "Resume", "Cancel")),
+    *(f"{verb}Campaign" for verb in ("Create", "Pause", "Resume", "Approve", "Cancel")),
     *("RunBacktest", "ValidateStrategy"),
 }
 
@@ -50,7 +50,7 @@ METHODS = sorted(
 def test_every_rpc_of_every_service_is_in_the_table() -> None:
     assert set(METHODS) == set(REQUIRED_ROLES) | OPEN_METHODS
     assert not set(REQUIRED_ROLES) & OPEN_METHODS
-    assert len(METHODS) == 17
+    assert len(METHODS) == 18
 
 
 def test_reading_needs_a_viewer_and_working_a_researcher() -> None:

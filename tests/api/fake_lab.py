@@ -103,6 +103,10 @@ class FakeManager:
     async def resume(self, campaign_id: str, actor: str) -> Campaign:
         return self.move(campaign_id, CampaignState.QUEUED, actor)
 
+    async def approve(self, campaign_id: str, actor: str, *, decline: bool) -> Campaign:
+        state = CampaignState.CODE_GENERATED if decline else CampaignState.CAMPAIGN_RUNNING
+        return self.move(campaign_id, state, actor)
+
     async def cancel(self, campaign_id: str, actor: str) -> Campaign:
         return self.move(campaign_id, CampaignState.CANCELLED, actor)
 

@@ -25,6 +25,10 @@ class CampaignControl(Protocol):
         """Continue a paused campaign."""
         ...
 
+    async def approve(self, campaign_id: str, actor: str, *, decline: bool) -> Campaign:
+        """Continue a campaign that is paused for review."""
+        ...
+
     async def cancel(self, campaign_id: str, actor: str) -> Campaign:
         """End a campaign."""
         ...

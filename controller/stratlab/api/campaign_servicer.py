@@ -5,7 +5,7 @@ import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, final
 
 import grpc
@@ -94,6 +94,13 @@ class CampaignServicer(rpc.CampaignServiceServicer):
     ) -> pb.Campaign:
         """Continue a paused campaign."""
         return await self._steer(request.name, self._backend.manager.resume)
+
+    async def ApproveCampaign(
+        self, request: pb.ApproveCampaignRequest, context: _Context
+    ) -> pb.Campaign:
+        """Accept or decline the candidate of a campaign that is paused for review."""
+        approve = partial(self._backend.manager.approve, decline=request.decline)
+        return await self._steer(request.name, approve)
 
     async def CancelCampaign(
         self, request: pb.CancelCampaignRequest, context: _Context

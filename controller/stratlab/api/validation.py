@@ -25,6 +25,7 @@ from stratlab.domain.errors import (
 )
 from stratlab.domain.gates import Gates
 from stratlab.domain.market import CostModel, CostModelKind, DataSet
+from stratlab.domain.search import Islands, ParameterSearch, ReviewMode, Sampler
 from stratlab.domain.strategy import GeneratorKind
 from stratlab.domain.trial import Limits
 from stratlab_runner.contract import MAX_SOURCE_BYTES
@@ -119,6 +120,18 @@ class _LimitsDocument(_Document):
 
 
 @final
+class _ParameterSearchDocument(_Document):
+    sampler: Sampler = _SPEC.parameter_search.sampler
+    screen_points: int = Field(default=_SPEC.parameter_search.screen_points, ge=0, le=100_000)
+
+
+@final
+class _IslandsDocument(_Document):
+    count: int = Field(default=_SPEC.islands.count, ge=1, le=16)
+    migration_interval: int = Field(default=_SPEC.islands.migration_interval, ge=1, le=10_000)
+
+
+@final
 class _SpecDocument(_Document):
     display_name: str = Field(default="", max_length=200)
     data_set: _Name = DEFAULT_DATA_SET
@@ -139,6 +152,9 @@ class _SpecDocument(_Document):
     capital: _Capital = _SPEC.capital
     seed: _Seed = _SPEC.seed
     runtime: _Runtime = ""
+    review: ReviewMode = _SPEC.review
+    parameter_search: _ParameterSearchDocument = _ParameterSearchDocument()
+    islands: _IslandsDocument = _IslandsDocument()
 
     @field_validator("markets")
     @classmethod
@@ -221,6 +237,8 @@ def parse_spec(fields: Mapping[str, object]) -> CampaignSpec:
             "stop_rules": StopRules(**document.stop_rules.to_plain()),
             "cost_model": CostModel(**document.cost_model.to_plain()),
             "limits": Limits(**document.limits.to_plain()),
+            "parameter_search": ParameterSearch(**document.parameter_search.to_plain()),
+            "islands": Islands(**document.islands.to_plain()),
         }
     )
 

@@ -23,6 +23,8 @@ from stratlab.campaigns.transitions import record_transition
 from stratlab.campaigns.trials import Listener, TrialDesk
 from stratlab.campaigns.uninterrupted import uninterrupted
 from stratlab.domain.campaign import (
+    REVIEW_DECLINED_REASON,
+    REVIEW_REASON,
     Campaign,
     CampaignState,
     HallOfFameEntry,
@@ -40,6 +42,7 @@ from stratlab.domain.ports import (
     Repository,
     Screener,
 )
+from stratlab.domain.search import ReviewMode
 from stratlab.domain.strategy import GeneratorKind
 from stratlab.domain.trial import Outcome, TrialProgress, TrialResult
 from stratlab.evaluation import reach_verdict
@@ -96,7 +99,7 @@ class CampaignLoop:
         }
 
     async def run(self) -> Campaign:
-        """Continue from the stored state and return the campaign in its final state.
+        """Continue from the stored state until it is final, or paused for a review.
 
         Raises:
             UnavailableError: Containers cannot be run at all; nothing is lost.
@@ -105,7 +108,7 @@ class CampaignLoop:
         self._mark = shop.clock.monotonic()
         stored = await asyncio.to_thread(all_iterations, shop.repository, self._campaign.id)
         self._history = History([i for i in stored if i.ended_at and self._is_past(i)])
-        while not self._campaign.state.is_final:
+        while self._campaign.state in self._steps:
             step = await self._steps[self._campaign.state]()
             await uninterrupted(lambda step=step: self._commit(step))  # type: ignore[misc]
             shop.bus.notify(self._campaign.id)
@@ -190,6 +193,8 @@ class CampaignLoop:
         iteration = await self._current()
         candidate = iteration.candidate
         assert candidate is not None, "code_generated has a candidate"
+        if self._campaign.state_reason == REVIEW_DECLINED_REASON:
+            return self._ended(replace(iteration, failure="declined in review"), "DECLINED")
         report = await asyncio.to_thread(self._workshop.screener.screen, candidate.source)
         iteration = replace(iteration, screening=report)
         event = (
@@ -205,6 +210,14 @@ class CampaignLoop:
             step = self._ended(replace(iteration, failure="screening rejected it"), "SCREENED_OUT")
             step.events.insert(0, event)
             return step
+        if report.findings and self._campaign.spec.review is ReviewMode.REQUIRED:
+            return Step(
+                CampaignState.PAUSED,
+                REVIEW_REASON,
+                iteration=iteration,
+                events=[event],
+                campaign=replace(self._campaign, resume_state=CampaignState.CAMPAIGN_RUNNING),
+            )
         return Step(
             CampaignState.CAMPAIGN_RUNNING, "SCREENING_PASSED", iteration=iteration, events=[event]
         )

@@ -13,7 +13,13 @@ from stratlab.campaigns.loop import CampaignLoop, Workshop
 from stratlab.campaigns.transitions import record_transition
 from stratlab.campaigns.uninterrupted import uninterrupted
 from stratlab.domain.access import OWNER
-from stratlab.domain.campaign import Campaign, CampaignSpec, CampaignState
+from stratlab.domain.campaign import (
+    REVIEW_DECLINED_REASON,
+    REVIEW_REASON,
+    Campaign,
+    CampaignSpec,
+    CampaignState,
+)
 from stratlab.domain.errors import (
     InfrastructureError,
     InvalidSpecError,
@@ -127,6 +133,22 @@ class CampaignManager:
         """
         return await self._to_its_end(self._resume(campaign_id, actor))
 
+    async def approve(
+        self, campaign_id: str, actor: str = OWNER.name, *, decline: bool = False
+    ) -> Campaign:
+        """Continue a campaign that is paused for review.
+
+        Args:
+            campaign_id: Which one.
+            actor: Who decides.
+            decline: Whether its candidate is not to be run.
+
+        Raises:
+            NotFoundError: No campaign has that id.
+            WrongStateError: It does not wait for an approval.
+        """
+        return await self._to_its_end(self._approve(campaign_id, actor, decline=decline))
+
     async def _store_and_start(self, draft: Campaign, request_id: str, actor: str) -> Campaign:
         repository = self._workshop.repository
         campaign = await uninterrupted(lambda: repository.create_campaign(draft, request_id, actor))
@@ -146,6 +168,12 @@ class CampaignManager:
                 # There was no room for a word of it in the store.
                 self._spawn(campaign)
                 return campaign
+            if _waits_for_review(campaign):
+                raise WrongStateError(
+                    f"campaign {campaign_id} waits for the approval of its candidate",
+                    hint="Look at its findings, then run `stratlab campaign approve`.",
+                    state=campaign.state,
+                )
             if campaign.state is not CampaignState.PAUSED or campaign.resume_state is None:
                 raise WrongStateError(
                     f"campaign {campaign_id} is {campaign.state}, not paused", state=campaign.state
@@ -154,10 +182,31 @@ class CampaignManager:
             self._spawn(resumed)
             return resumed
 
+    async def _approve(self, campaign_id: str, actor: str, *, decline: bool) -> Campaign:
+        async with self._lock(campaign_id):
+            campaign = await self._stored(campaign_id)
+            if not _waits_for_review(campaign):
+                raise WrongStateError(
+                    f"campaign {campaign_id} is {campaign.state} and waits for no approval",
+                    state=campaign.state,
+                )
+            # The task that stored the pause may still be on its way out.
+            await self._end_task(campaign_id)
+            to_state, reason = (
+                (CampaignState.CODE_GENERATED, REVIEW_DECLINED_REASON)
+                if decline
+                else (CampaignState.CAMPAIGN_RUNNING, "REVIEW_APPROVED")
+            )
+            decided = await self._move(campaign, to_state, reason, actor)
+            self._spawn(decided)
+            return decided
+
     async def watch(
         self, campaign_id: str, *, after: int, include_progress: bool
     ) -> AsyncIterator[Event | TrialProgress]:
         """Replay stored events after a number, then follow until the campaign is final.
+
+        When this ends, the files of the campaign are written too.
 
         Raises:
             NotFoundError: No campaign has that id.
@@ -183,12 +232,21 @@ class CampaignManager:
                 if news.events:
                     continue
                 if news.is_final:
+                    await self._files_written(campaign_id)
                     return
                 if stall := self._stalls.get(campaign_id):
                     raise stall.with_traceback(None)
                 for progress in await subscription.wait():
                     if include_progress:
                         yield progress
+
+    async def _files_written(self, campaign_id: str) -> None:
+        # They follow the last step, in the task that stored it or under the lock.
+        task = self._tasks.get(campaign_id)
+        if task is not None:
+            await asyncio.wait([task])
+        async with self._lock(campaign_id):
+            pass
 
     def _spawn(self, campaign: Campaign) -> None:
         if campaign.id not in self._tasks:
@@ -311,6 +369,10 @@ class CampaignManager:
 
     def _lock(self, campaign_id: str) -> asyncio.Lock:
         return self._locks.setdefault(campaign_id, asyncio.Lock())
+
+
+def _waits_for_review(campaign: Campaign) -> bool:
+    return campaign.state is CampaignState.PAUSED and campaign.state_reason == REVIEW_REASON
 
 
 def _check_markets(spec: CampaignSpec, known: Sequence[str], timeframe: str) -> None:

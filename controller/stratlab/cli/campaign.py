@@ -1,4 +1,4 @@
-"""``stratlab campaign``: create, run, list, show, watch, pause, resume, cancel."""
+"""``stratlab campaign``: create, run, list, show, watch, pause, resume, approve, cancel."""
 # ruff: noqa: PLC0415 (keeps start-up fast: `--help` imports none of it)
 
 from pathlib import Path
@@ -186,6 +186,22 @@ def resume(context: typer.Context, campaign: CampaignArgument, as_json: JsonOpti
 
     with running_server(settings_of(context)) as client:
         _print_state(client.resume_campaign(campaign), as_json=as_json)
+
+
+@app.command()
+def approve(
+    context: typer.Context,
+    campaign: CampaignArgument,
+    decline: Annotated[
+        bool, typer.Option("--decline", help="Do not run the candidate; go on with the next one.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Accept the candidate of a campaign that is paused for review, or decline it."""
+    from stratlab.cli.connection import running_server
+
+    with running_server(settings_of(context)) as client:
+        _print_state(client.approve_campaign(campaign, decline=decline), as_json=as_json)
 
 
 @app.command()

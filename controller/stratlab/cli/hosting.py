@@ -159,6 +159,10 @@ class _NoController:
 
     resume = cancel = pause
 
+    async def approve(self, campaign_id: str, actor: str, *, decline: bool) -> Campaign:
+        del campaign_id, actor, decline
+        raise _nobody_runs()
+
     def watch(
         self, campaign_id: str, *, after: int, include_progress: bool
     ) -> AsyncIterator[Event | TrialProgress]:

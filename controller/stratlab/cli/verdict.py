@@ -5,9 +5,12 @@ from stratlab.cli.output import plain, print_caveats, print_json, print_line, pr
 from stratlab.cli.tables import iterations_table, metrics_table
 from stratlab.client import Client
 from stratlab.client.errors import error_classes
+from stratlab.domain.campaign import REVIEW_REASON
 from stratlab.domain.errors import StratlabError
 from stratlab.domain.trial import Outcome
 from stratlab_proto.v1 import campaign_service_pb2 as pb
+
+_ASKED_FOR = ("PAUSED_BY_USER", REVIEW_REASON)
 
 
 def campaign_record(client: Client, campaign: pb.Campaign) -> dict[str, object]:
@@ -73,7 +76,7 @@ def campaign_exit_code(campaign: pb.Campaign) -> ExitCode:
             return ExitCode.INFRASTRUCTURE
         case pb.Campaign.STATE_CANCELLED:
             return ExitCode.INTERRUPTED
-        case pb.Campaign.STATE_PAUSED if campaign.state_reason != "PAUSED_BY_USER":
+        case pb.Campaign.STATE_PAUSED if campaign.state_reason not in _ASKED_FOR:
             return ExitCode.INFRASTRUCTURE
         case pb.Campaign.STATE_PAUSED:
             return ExitCode.INTERRUPTED
@@ -84,6 +87,9 @@ def campaign_exit_code(campaign: pb.Campaign) -> ExitCode:
 def _print_next(client: Client, campaign: pb.Campaign) -> None:
     # Why it stands still, and what to do before `resume`.
     resume = f"`stratlab campaign resume {campaign.name.removeprefix('campaigns/')}`"
+    if campaign.state_reason == REVIEW_REASON:
+        print_line(f"  next: look at the findings, then {resume.replace('resume', 'approve')}")
+        return
     if campaign.state_reason == "PAUSED_BY_USER":
         print_line(f"  next: {resume}")
         return

@@ -142,6 +142,13 @@ class Client:
         request = campaign_service_pb2.ResumeCampaignRequest(name=_name(campaign))
         return self._once(self._campaigns.ResumeCampaign, request)
 
+    def approve_campaign(
+        self, campaign: str, *, decline: bool = False
+    ) -> campaign_service_pb2.Campaign:
+        """Accept or decline the candidate of a campaign that is paused for review."""
+        request = campaign_service_pb2.ApproveCampaignRequest(name=_name(campaign), decline=decline)
+        return self._once(self._campaigns.ApproveCampaign, request)
+
     def cancel_campaign(self, campaign: str) -> campaign_service_pb2.Campaign:
         """End a campaign."""
         request = campaign_service_pb2.CancelCampaignRequest(name=_name(campaign))

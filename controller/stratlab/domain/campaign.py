@@ -9,6 +9,7 @@ from typing import final
 from stratlab.domain.gates import GateResult, Gates, Level, Verdict
 from stratlab.domain.market import CostModel
 from stratlab.domain.metrics import Metrics
+from stratlab.domain.search import Islands, ParameterSearch, ReviewMode
 from stratlab.domain.strategy import Candidate, Critique, GeneratorKind, ScreeningReport
 from stratlab.domain.trial import Limits, TrialResult
 
@@ -57,6 +58,12 @@ _FORWARD: Mapping[CampaignState, frozenset[CampaignState]] = {
     CampaignState.REFINEMENT_PLANNED: frozenset({CampaignState.BRIEF_GENERATED}),
 }
 _ALWAYS = frozenset({CampaignState.PAUSED, CampaignState.CANCELLED, CampaignState.FAILED})
+
+REVIEW_REASON = "REVIEW"
+"""State reason of a campaign that waits for the approval of its candidate."""
+
+REVIEW_DECLINED_REASON = "REVIEW_DECLINED"
+"""State reason of a campaign whose candidate was declined."""
 
 TRANSITIONS: Mapping[CampaignState, frozenset[CampaignState]] = {
     **{state: _FORWARD[state] | _ALWAYS for state in _WORKING},
@@ -116,6 +123,9 @@ class CampaignSpec:
         capital: Starting cash of every trial.
         seed: Of every random choice.
         runtime: Container runtime.
+        review: Whether warnings of screening need an approval.
+        parameter_search: How the points of a candidate are chosen.
+        islands: How candidates evolve.
     """
 
     display_name: str
@@ -135,6 +145,9 @@ class CampaignSpec:
     capital: float = 100_000.0
     seed: int = 0
     runtime: str = "runc"
+    review: ReviewMode = ReviewMode.AUTO
+    parameter_search: ParameterSearch = field(default_factory=ParameterSearch)
+    islands: Islands = field(default_factory=Islands)
 
 
 @final

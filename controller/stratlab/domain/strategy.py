@@ -27,6 +27,7 @@ class Lineage:
         parents: Hashes of the parent candidates.
         generation: 0 for a template, one more than the oldest parent otherwise.
         note: One sentence for people.
+        island: Population that it belongs to, from 0.
     """
 
     generator: GeneratorKind
@@ -34,6 +35,7 @@ class Lineage:
     parents: tuple[str, ...] = ()
     generation: int = 0
     note: str = ""
+    island: int = 0
 
 
 @final

@@ -42,9 +42,12 @@ class TrialPurpose(StrEnum):
     """Why a trial was run; only SEARCH counts towards N (DESIGN.md, Integrity)."""
 
     SEARCH = "search"
+    SCREEN = "screen"
     SMOKE = "smoke"
     ADHOC = "adhoc"
     RERUN = "rerun"
+    STRESS = "stress"
+    SENSITIVITY = "sensitivity"
 
 
 @final

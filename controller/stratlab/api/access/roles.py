@@ -17,6 +17,7 @@ REQUIRED_ROLES: Mapping[str, Role] = MappingProxyType(
         # Of campaigns that others created, the servicer asks for an operator.
         "/stratlab.v1.CampaignService/PauseCampaign": _WORK,
         "/stratlab.v1.CampaignService/ResumeCampaign": _WORK,
+        "/stratlab.v1.CampaignService/ApproveCampaign": _WORK,
         "/stratlab.v1.CampaignService/CancelCampaign": _WORK,
         "/stratlab.v1.CampaignService/WatchCampaign": _READ,
         "/stratlab.v1.CampaignService/ListIterations": _READ,

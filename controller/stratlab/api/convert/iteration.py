@@ -55,6 +55,7 @@ def candidate_to_proto(candidate: Candidate) -> pb.Candidate:
         parents=lineage.parents,
         generation=lineage.generation,
         note=lineage.note,
+        island=lineage.island,
     )
 
 

@@ -12,6 +12,7 @@ from stratlab.api.convert.trial import (
 from stratlab.api.convert.values import seconds_from_proto, seconds_to_proto
 from stratlab.domain.campaign import CampaignSpec, StopRules
 from stratlab.domain.gates import Gates
+from stratlab.domain.search import ReviewMode, Sampler
 from stratlab.domain.strategy import GeneratorKind
 from stratlab_proto.v1 import campaign_service_pb2 as pb
 
@@ -20,6 +21,18 @@ GENERATORS = {
     GeneratorKind.FACTOR_GRAPH: pb.GENERATOR_KIND_FACTOR_GRAPH,
 }
 _GENERATOR_NAMES = {number: kind for kind, number in GENERATORS.items()}
+_REVIEWS = {
+    ReviewMode.AUTO: pb.REVIEW_MODE_AUTO,
+    ReviewMode.REQUIRED: pb.REVIEW_MODE_REQUIRED,
+}
+_REVIEW_NAMES = {number: mode for mode, number in _REVIEWS.items()}
+_SAMPLERS = {
+    Sampler.TPE: pb.ParameterSearch.SAMPLER_TPE,
+    Sampler.RANDOM: pb.ParameterSearch.SAMPLER_RANDOM,
+    Sampler.CMAES: pb.ParameterSearch.SAMPLER_CMAES,
+    Sampler.GRID: pb.ParameterSearch.SAMPLER_GRID,
+}
+_SAMPLER_NAMES = {number: sampler for sampler, number in _SAMPLERS.items()}
 
 
 def spec_to_proto(spec: CampaignSpec) -> pb.CampaignSpec:
@@ -45,6 +58,14 @@ def spec_to_proto(spec: CampaignSpec) -> pb.CampaignSpec:
         capital=spec.capital,
         seed=spec.seed,
         runtime=spec.runtime,
+        review=_REVIEWS[spec.review],
+        parameter_search=pb.ParameterSearch(
+            sampler=_SAMPLERS[spec.parameter_search.sampler],
+            screen_points=spec.parameter_search.screen_points,
+        ),
+        islands=pb.Islands(
+            count=spec.islands.count, migration_interval=spec.islands.migration_interval
+        ),
     )
 
 
@@ -82,6 +103,21 @@ def spec_fields(message: pb.CampaignSpec) -> dict[str, object]:
     fields["stop_rules"] = _stop_rules_fields(message.stop_rules)
     fields["cost_model"] = cost_model_fields(message.cost_model)
     fields["limits"] = limits_fields(message.limits)
+    if message.review != pb.REVIEW_MODE_UNSPECIFIED:
+        fields["review"] = _REVIEW_NAMES.get(message.review, message.review)
+    fields["parameter_search"] = _parameter_search_fields(message.parameter_search)
+    fields["islands"] = {
+        descriptor.name: value for descriptor, value in message.islands.ListFields()
+    }
+    return fields
+
+
+def _parameter_search_fields(message: pb.ParameterSearch) -> dict[str, object]:
+    fields: dict[str, object] = {}
+    if message.sampler != pb.ParameterSearch.SAMPLER_UNSPECIFIED:
+        fields["sampler"] = _SAMPLER_NAMES.get(message.sampler, message.sampler)
+    if message.HasField("screen_points"):
+        fields["screen_points"] = message.screen_points
     return fields
 
 

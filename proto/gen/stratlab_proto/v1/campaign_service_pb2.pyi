@@ -47,6 +47,30 @@ GENERATOR_KIND_FACTOR_GRAPH: GeneratorKind.ValueType  # 2
 """Mutation of the best strategies, starting from the templates."""
 Global___GeneratorKind: _TypeAlias = GeneratorKind  # noqa: Y015
 
+class _ReviewMode:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ReviewModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReviewMode.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    REVIEW_MODE_UNSPECIFIED: _ReviewMode.ValueType  # 0
+    """AUTO."""
+    REVIEW_MODE_AUTO: _ReviewMode.ValueType  # 1
+    """Warnings are shown and stored."""
+    REVIEW_MODE_REQUIRED: _ReviewMode.ValueType  # 2
+    """The campaign pauses with the reason REVIEW."""
+
+class ReviewMode(_ReviewMode, metaclass=_ReviewModeEnumTypeWrapper):
+    """Whether warnings of screening stop a campaign until somebody approves the candidate."""
+
+REVIEW_MODE_UNSPECIFIED: ReviewMode.ValueType  # 0
+"""AUTO."""
+REVIEW_MODE_AUTO: ReviewMode.ValueType  # 1
+"""Warnings are shown and stored."""
+REVIEW_MODE_REQUIRED: ReviewMode.ValueType  # 2
+"""The campaign pauses with the reason REVIEW."""
+Global___ReviewMode: _TypeAlias = ReviewMode  # noqa: Y015
+
 @_typing.final
 class MarketSet(_message.Message):
     """Symbols that are traded together from one account."""
@@ -297,6 +321,9 @@ class CampaignSpec(_message.Message):
     CAPITAL_FIELD_NUMBER: _builtins.int
     SEED_FIELD_NUMBER: _builtins.int
     RUNTIME_FIELD_NUMBER: _builtins.int
+    REVIEW_FIELD_NUMBER: _builtins.int
+    PARAMETER_SEARCH_FIELD_NUMBER: _builtins.int
+    ISLANDS_FIELD_NUMBER: _builtins.int
     display_name: _builtins.str
     """For people."""
     data_set: _builtins.str
@@ -313,6 +340,8 @@ class CampaignSpec(_message.Message):
     """Of every random choice."""
     runtime: _builtins.str
     """Container runtime; empty: the server's default."""
+    review: Global___ReviewMode.ValueType
+    """Whether warnings of screening need an approval."""
     @_builtins.property
     def markets(self) -> _containers.RepeatedCompositeFieldContainer[Global___MarketSet]:
         """Market sets; empty: all symbols of the data set together."""
@@ -349,6 +378,14 @@ class CampaignSpec(_message.Message):
     def limits(self) -> _common_pb2.Limits:
         """Limits of every container."""
 
+    @_builtins.property
+    def parameter_search(self) -> Global___ParameterSearch:
+        """How the points of a candidate are chosen."""
+
+    @_builtins.property
+    def islands(self) -> Global___Islands:
+        """How candidates evolve."""
+
     def __init__(
         self,
         *,
@@ -369,14 +406,104 @@ class CampaignSpec(_message.Message):
         capital: _builtins.float = ...,
         seed: _builtins.int = ...,
         runtime: _builtins.str = ...,
+        review: Global___ReviewMode.ValueType = ...,
+        parameter_search: Global___ParameterSearch | None = ...,
+        islands: Global___Islands | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cost_model", b"cost_model", "gates", b"gates", "limits", b"limits", "stop_rules", b"stop_rules"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cost_model", b"cost_model", "gates", b"gates", "islands", b"islands", "limits", b"limits", "parameter_search", b"parameter_search", "stop_rules", b"stop_rules"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["capital", b"capital", "constraints", b"constraints", "cost_model", b"cost_model", "data_set", b"data_set", "display_name", b"display_name", "gates", b"gates", "generator", b"generator", "limits", b"limits", "markets", b"markets", "parameter_points", b"parameter_points", "parameter_space", b"parameter_space", "prompt", b"prompt", "runtime", b"runtime", "seed", b"seed", "stop_rules", b"stop_rules", "templates", b"templates", "timeframes", b"timeframes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capital", b"capital", "constraints", b"constraints", "cost_model", b"cost_model", "data_set", b"data_set", "display_name", b"display_name", "gates", b"gates", "generator", b"generator", "islands", b"islands", "limits", b"limits", "markets", b"markets", "parameter_points", b"parameter_points", "parameter_search", b"parameter_search", "parameter_space", b"parameter_space", "prompt", b"prompt", "review", b"review", "runtime", b"runtime", "seed", b"seed", "stop_rules", b"stop_rules", "templates", b"templates", "timeframes", b"timeframes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CampaignSpec: _TypeAlias = CampaignSpec  # noqa: Y015
+
+@_typing.final
+class ParameterSearch(_message.Message):
+    """The search for parameters within one candidate."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Sampler:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _SamplerEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[ParameterSearch._Sampler.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        SAMPLER_UNSPECIFIED: ParameterSearch._Sampler.ValueType  # 0
+        """TPE."""
+        SAMPLER_TPE: ParameterSearch._Sampler.ValueType  # 1
+        """Tree-structured Parzen estimator."""
+        SAMPLER_RANDOM: ParameterSearch._Sampler.ValueType  # 2
+        """Independent draws."""
+        SAMPLER_CMAES: ParameterSearch._Sampler.ValueType  # 3
+        """Covariance matrix adaptation."""
+        SAMPLER_GRID: ParameterSearch._Sampler.ValueType  # 4
+        """Every point of the grid, in order."""
+
+    class Sampler(_Sampler, metaclass=_SamplerEnumTypeWrapper):
+        """Who proposes points."""
+
+    SAMPLER_UNSPECIFIED: ParameterSearch.Sampler.ValueType  # 0
+    """TPE."""
+    SAMPLER_TPE: ParameterSearch.Sampler.ValueType  # 1
+    """Tree-structured Parzen estimator."""
+    SAMPLER_RANDOM: ParameterSearch.Sampler.ValueType  # 2
+    """Independent draws."""
+    SAMPLER_CMAES: ParameterSearch.Sampler.ValueType  # 3
+    """Covariance matrix adaptation."""
+    SAMPLER_GRID: ParameterSearch.Sampler.ValueType  # 4
+    """Every point of the grid, in order."""
+
+    SAMPLER_FIELD_NUMBER: _builtins.int
+    SCREEN_POINTS_FIELD_NUMBER: _builtins.int
+    sampler: Global___ParameterSearch.Sampler.ValueType
+    """Who proposes points."""
+    screen_points: _builtins.int
+    """Points evaluated on the host's train prices before the best parameter_points of them are run
+    in the sandbox. Absent: the default; zero: none.
+    """
+    def __init__(
+        self,
+        *,
+        sampler: Global___ParameterSearch.Sampler.ValueType = ...,
+        screen_points: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_screen_points", b"_screen_points", "screen_points", b"screen_points"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_screen_points", b"_screen_points", "sampler", b"sampler", "screen_points", b"screen_points"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__screen_points: _TypeAlias = _typing.Literal["screen_points"]  # noqa: Y015
+    _WhichOneofArgType__screen_points: _TypeAlias = _typing.Literal["_screen_points", b"_screen_points"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__screen_points) -> _WhichOneofReturnType__screen_points | None: ...
+
+Global___ParameterSearch: _TypeAlias = ParameterSearch  # noqa: Y015
+
+@_typing.final
+class Islands(_message.Message):
+    """Populations that evolve apart; zero: the default."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COUNT_FIELD_NUMBER: _builtins.int
+    MIGRATION_INTERVAL_FIELD_NUMBER: _builtins.int
+    count: _builtins.int
+    """How many; iterations take turns."""
+    migration_interval: _builtins.int
+    """Iterations of an island after which its best elite moves to the next."""
+    def __init__(
+        self,
+        *,
+        count: _builtins.int = ...,
+        migration_interval: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "migration_interval", b"migration_interval"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Islands: _TypeAlias = Islands  # noqa: Y015
 
 @_typing.final
 class Campaign(_message.Message):
@@ -901,6 +1028,7 @@ class Candidate(_message.Message):
     PARENTS_FIELD_NUMBER: _builtins.int
     GENERATION_FIELD_NUMBER: _builtins.int
     NOTE_FIELD_NUMBER: _builtins.int
+    ISLAND_FIELD_NUMBER: _builtins.int
     hash: _builtins.str
     """Its identity: sha256 of contract and source, hex."""
     strategy_id: _builtins.str
@@ -919,6 +1047,8 @@ class Candidate(_message.Message):
     """0 for a template."""
     note: _builtins.str
     """One sentence."""
+    island: _builtins.int
+    """Population that it belongs to, from 0."""
     @_builtins.property
     def parameters(self) -> _struct_pb2.Struct:
         """Default parameters."""
@@ -941,10 +1071,11 @@ class Candidate(_message.Message):
         parents: _abc.Iterable[_builtins.str] | None = ...,
         generation: _builtins.int = ...,
         note: _builtins.str = ...,
+        island: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["parameters", b"parameters"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contract", b"contract", "generation", b"generation", "generator", b"generator", "hash", b"hash", "note", b"note", "operator", b"operator", "parameters", b"parameters", "parents", b"parents", "source", b"source", "strategy_id", b"strategy_id", "thesis", b"thesis"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contract", b"contract", "generation", b"generation", "generator", b"generator", "hash", b"hash", "island", b"island", "note", b"note", "operator", b"operator", "parameters", b"parameters", "parents", b"parents", "source", b"source", "strategy_id", b"strategy_id", "thesis", b"thesis"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1314,6 +1445,32 @@ class ResumeCampaignRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ResumeCampaignRequest: _TypeAlias = ResumeCampaignRequest  # noqa: Y015
+
+@_typing.final
+class ApproveCampaignRequest(_message.Message):
+    """Request of ApproveCampaign."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DECLINE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """campaigns/{campaign}."""
+    decline: _builtins.bool
+    """Whether the candidate is declined: its iteration then ends without trials."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        decline: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decline", b"decline", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ApproveCampaignRequest: _TypeAlias = ApproveCampaignRequest  # noqa: Y015
 
 @_typing.final
 class CancelCampaignRequest(_message.Message):

@@ -60,6 +60,11 @@ class CampaignServiceStub(object):
                 request_serializer=stratlab_dot_v1_dot_campaign__service__pb2.ResumeCampaignRequest.SerializeToString,
                 response_deserializer=stratlab_dot_v1_dot_campaign__service__pb2.Campaign.FromString,
                 _registered_method=True)
+        self.ApproveCampaign = channel.unary_unary(
+                '/stratlab.v1.CampaignService/ApproveCampaign',
+                request_serializer=stratlab_dot_v1_dot_campaign__service__pb2.ApproveCampaignRequest.SerializeToString,
+                response_deserializer=stratlab_dot_v1_dot_campaign__service__pb2.Campaign.FromString,
+                _registered_method=True)
         self.CancelCampaign = channel.unary_unary(
                 '/stratlab.v1.CampaignService/CancelCampaign',
                 request_serializer=stratlab_dot_v1_dot_campaign__service__pb2.CancelCampaignRequest.SerializeToString,
@@ -126,6 +131,13 @@ class CampaignServiceServicer(object):
 
     def ResumeCampaign(self, request, context):
         """Continues a paused campaign where it stood.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ApproveCampaign(self, request, context):
+        """Accepts or declines the candidate of a campaign that is paused for review.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -199,6 +211,11 @@ def add_CampaignServiceServicer_to_server(servicer, server):
             'ResumeCampaign': grpc.unary_unary_rpc_method_handler(
                     servicer.ResumeCampaign,
                     request_deserializer=stratlab_dot_v1_dot_campaign__service__pb2.ResumeCampaignRequest.FromString,
+                    response_serializer=stratlab_dot_v1_dot_campaign__service__pb2.Campaign.SerializeToString,
+            ),
+            'ApproveCampaign': grpc.unary_unary_rpc_method_handler(
+                    servicer.ApproveCampaign,
+                    request_deserializer=stratlab_dot_v1_dot_campaign__service__pb2.ApproveCampaignRequest.FromString,
                     response_serializer=stratlab_dot_v1_dot_campaign__service__pb2.Campaign.SerializeToString,
             ),
             'CancelCampaign': grpc.unary_unary_rpc_method_handler(
@@ -367,6 +384,33 @@ class CampaignService(object):
             target,
             '/stratlab.v1.CampaignService/ResumeCampaign',
             stratlab_dot_v1_dot_campaign__service__pb2.ResumeCampaignRequest.SerializeToString,
+            stratlab_dot_v1_dot_campaign__service__pb2.Campaign.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ApproveCampaign(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stratlab.v1.CampaignService/ApproveCampaign',
+            stratlab_dot_v1_dot_campaign__service__pb2.ApproveCampaignRequest.SerializeToString,
             stratlab_dot_v1_dot_campaign__service__pb2.Campaign.FromString,
             options,
             channel_credentials,

@@ -43,6 +43,8 @@ class CampaignServiceStub:
     """Stops a campaign before its next step; running trials are cancelled and run again later."""
     ResumeCampaign: _grpc.UnaryUnaryMultiCallable[_campaign_service_pb2.ResumeCampaignRequest, _campaign_service_pb2.Campaign]
     """Continues a paused campaign where it stood."""
+    ApproveCampaign: _grpc.UnaryUnaryMultiCallable[_campaign_service_pb2.ApproveCampaignRequest, _campaign_service_pb2.Campaign]
+    """Accepts or declines the candidate of a campaign that is paused for review."""
     CancelCampaign: _grpc.UnaryUnaryMultiCallable[_campaign_service_pb2.CancelCampaignRequest, _campaign_service_pb2.Campaign]
     """Ends a campaign and kills its containers."""
     WatchCampaign: _grpc.UnaryStreamMultiCallable[_campaign_service_pb2.WatchCampaignRequest, _campaign_service_pb2.WatchCampaignResponse]
@@ -71,6 +73,8 @@ class CampaignServiceAsyncStub(CampaignServiceStub):
     """Stops a campaign before its next step; running trials are cancelled and run again later."""
     ResumeCampaign: _aio.UnaryUnaryMultiCallable[_campaign_service_pb2.ResumeCampaignRequest, _campaign_service_pb2.Campaign]  # type: ignore[assignment]
     """Continues a paused campaign where it stood."""
+    ApproveCampaign: _aio.UnaryUnaryMultiCallable[_campaign_service_pb2.ApproveCampaignRequest, _campaign_service_pb2.Campaign]  # type: ignore[assignment]
+    """Accepts or declines the candidate of a campaign that is paused for review."""
     CancelCampaign: _aio.UnaryUnaryMultiCallable[_campaign_service_pb2.CancelCampaignRequest, _campaign_service_pb2.Campaign]  # type: ignore[assignment]
     """Ends a campaign and kills its containers."""
     WatchCampaign: _aio.UnaryStreamMultiCallable[_campaign_service_pb2.WatchCampaignRequest, _campaign_service_pb2.WatchCampaignResponse]  # type: ignore[assignment]
@@ -126,6 +130,14 @@ class CampaignServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_campaign_service_pb2.Campaign, _abc.Awaitable[_campaign_service_pb2.Campaign]]:
         """Continues a paused campaign where it stood."""
+
+    @_abc_1.abstractmethod
+    def ApproveCampaign(
+        self,
+        request: _campaign_service_pb2.ApproveCampaignRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_campaign_service_pb2.Campaign, _abc.Awaitable[_campaign_service_pb2.Campaign]]:
+        """Accepts or declines the candidate of a campaign that is paused for review."""
 
     @_abc_1.abstractmethod
     def CancelCampaign(
