@@ -17,6 +17,7 @@ MINUTES = {"1m": 1, "5m": 5, "15m": 15, "30m": 30, "1h": 60, "2h": 120, "4h": 24
 """Timeframes inside a session; ``1d`` is the whole session."""
 
 _MINUTE = 60 * 10**9
+_DAY = 1440 * _MINUTE
 _WHOLE_SESSION = 10**6
 
 
@@ -97,29 +98,56 @@ def session_bars(
     Args:
         data: What zipline passes to the strategy's functions.
         asset: Whose bars.
-        fields: Among open, high, low, close and volume.
+        fields: Among open, high, low, close, volume, and session and minute: when a bar ends,
+            as in :func:`bar_time`.
         sessions: How many, the current one included.
 
     Returns:
         One tuple in the order of ``fields`` for each bar that traded, oldest first.
     """
-    names = (*fields, "volume")
     if _timeframe() == "1d":
-        columns = [data.history(asset, name, sessions, "1d").tolist() for name in names]
+        length, unit = sessions, "1d"
     else:
         calendar = get_algo_instance().trading_calendar
         number = calendar.sessions.get_loc(data.current_session)
         first = calendar.session_first_minute(calendar.sessions[number + 1 - sessions])
         until = calendar.minutes.searchsorted(get_algo_instance().get_datetime(), side="right")
-        count = int(until - calendar.minutes.searchsorted(first))
-        # One field at a time: several would make a frame of millions of rows.
-        volume = data.history(asset, "volume", count, "1m").to_numpy()
-        (traded,) = volume.nonzero()
-        columns = [
-            data.history(asset, name, count, "1m").to_numpy()[traded].tolist() for name in fields
-        ]
-        columns.append(volume[traded].tolist())
-    return [row[:-1] for row in zip(*columns, strict=True) if row[-1] > 0]
+        length, unit = int(until - calendar.minutes.searchsorted(first)), "1m"
+    # One field at a time: several would make a frame of millions of rows.
+    volume = data.history(asset, "volume", length, unit)
+    (traded,) = (volume.to_numpy() > 0).nonzero()
+    columns = {"volume": volume.to_numpy()[traded].tolist()}
+    if not {"session", "minute"}.isdisjoint(fields):
+        columns["session"], columns["minute"] = _bar_times(volume.index[traded])
+    for name in fields:
+        if name not in columns:
+            columns[name] = data.history(asset, name, length, unit).to_numpy()[traded].tolist()
+    return list(zip(*(columns[name] for name in fields), strict=True))
+
+
+def bar_time(data: Any) -> tuple[int, int]:
+    """Return when the current bar ends: its session, and the minute of the session.
+
+    Args:
+        data: What zipline passes to the strategy's functions.
+
+    Returns:
+        Days since 1970-01-01, and minutes since the session's open (0 for a whole session).
+    """
+    session, algorithm = data.current_session, get_algo_instance()
+    if _timeframe() == "1d":
+        return session.value // _DAY, 0
+    first = algorithm.trading_calendar.session_first_minute(session)
+    return session.value // _DAY, (algorithm.get_datetime() - first).value // _MINUTE + 1
+
+
+def _bar_times(labels: Any) -> tuple[list[int], list[int]]:
+    if _timeframe() == "1d":
+        return (labels.asi8 // _DAY).tolist(), [0] * len(labels)
+    calendar = get_algo_instance().trading_calendar
+    sessions = calendar.minutes_to_sessions(labels)
+    since = labels.tz_localize(None) - calendar.first_minutes[sessions].dt.tz_localize(None).array
+    return (sessions.asi8 // _DAY).tolist(), (since.asi8 // _MINUTE + 1).tolist()
 
 
 @final

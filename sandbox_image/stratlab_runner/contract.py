@@ -31,6 +31,7 @@ LAB_NAMES: Final = (
     "Bracket",
     "BracketError",
     "TimeframeError",
+    "bar_time",
     "bars_per_session",
     "on_bar",
     "order_bracket",

@@ -21,6 +21,7 @@ from zipline.utils.api_support import get_algo_instance
 from stratlab_runner.bars import (  # noqa: F401 - the lab's too
     MarketSymbols,
     TimeframeError,
+    bar_time,
     bars_per_session,
     bind_context,
     on_bar,

@@ -31,6 +31,8 @@ TIMEFRAMES = (*INTRADAY_MINUTES, DAILY)
 SESSIONS_PER_YEAR: Mapping[str, int] = {"XNYS": 252, "CMES": 252, "24/5": 260, "24/7": 365}
 """Calendars that data sets may have, and what their daily returns are annualised with."""
 
+_WEEKDAYS_PER_YEAR = 262
+
 
 @final
 class Tier(StrEnum):
@@ -197,6 +199,8 @@ class PricePanel:
             the panel is in stored units.
         intraday_sessions: Midnight of each bar's session, UTC epoch seconds, shape (T,); None
             where bars are daily, for then the labels say it. See :attr:`sessions`.
+        intraday_minutes: Minutes from the session's open to the end of each bar, shape (T,);
+            None where bars are daily.
         sessions_per_year: What daily returns are annualised with.
     """
 
@@ -213,8 +217,14 @@ class PricePanel:
     scales: Mapping[str, Scale] = field(default_factory=dict)
     intraday_sessions: "NDArray[np.int64] | None" = None
     sessions_per_year: int = 252
+    intraday_minutes: "NDArray[np.int64] | None" = None
 
     @property
     def sessions(self) -> "NDArray[np.int64]":
         """Midnight of each bar's session, UTC epoch seconds, shape (T,)."""
         return self.bars if self.intraday_sessions is None else self.intraday_sessions
+
+    @property
+    def days_per_week(self) -> int:
+        """How many days of a week have sessions, from Monday on."""
+        return 7 if self.sessions_per_year > _WEEKDAYS_PER_YEAR else 5

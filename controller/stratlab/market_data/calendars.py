@@ -9,6 +9,7 @@ from datetime import date, timedelta
 import exchange_calendars
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from stratlab.domain.errors import InvalidInputError
 from stratlab.domain.market import INTRADAY_MINUTES, SESSIONS_PER_YEAR
@@ -62,6 +63,21 @@ def sessions_of(calendar: str, timeframe: str, labels: pd.DatetimeIndex) -> pd.D
     ends = labels == pd.DatetimeIndex(closes.iloc[place])
     known = inside & (since > pd.Timedelta(0)) & (whole | ends)
     return pd.DatetimeIndex(schedule.index[place].where(known))
+
+
+def minutes_of(calendar: str, labels: pd.DatetimeIndex) -> NDArray[np.int64]:
+    """Return the minutes from the open of each bar's session to the end of the bar.
+
+    Args:
+        calendar: One of :data:`CALENDARS`.
+        labels: Ends of bars that the calendar has, UTC without time zone.
+    """
+    schedule = _open(calendar, labels.max().date()).schedule
+    opens, closes = (
+        pd.DatetimeIndex(schedule[name].dt.tz_localize(None)) for name in ("open", "close")
+    )
+    since = labels - opens[closes.searchsorted(labels)]
+    return since.to_numpy().astype("timedelta64[m]").astype("int64")
 
 
 def bar_ends(calendar: str, timeframe: str, starts: pd.DatetimeIndex) -> pd.DatetimeIndex:

@@ -61,7 +61,7 @@ class Catalogue:
             raise _not_found("timeframe", market.timeframe, [data_set.timeframe], data_set.name)
         last = _tier_range(data_set, tier).end
         directory = self.directory(data_set.name)
-        panel = load_panel(directory, data_set.digest, market.symbols, last)
+        panel = load_panel(directory, data_set.digest, market.symbols, last, data_set.calendar)
         scales = {name: s for name, s in data_set.scales.items() if name in market.symbols}
         return replace(panel, scales=scales, sessions_per_year=SESSIONS_PER_YEAR[data_set.calendar])
 

@@ -18,7 +18,9 @@ from stratlab.market_data.layout import DIVIDENDS, EMPTY_SESSIONS, PRICES, SPLIT
 
 
 @lru_cache(maxsize=32)
-def load_panel(directory: Path, digest: str, symbols: tuple[str, ...], last: date) -> PricePanel:
+def load_panel(
+    directory: Path, digest: str, symbols: tuple[str, ...], last: date, calendar: str
+) -> PricePanel:
     """Return raw prices of ``symbols`` from the first session of the data set to ``last``.
 
     The arrays are read-only and shared between calls. Prices are the very doubles that zipline's
@@ -29,6 +31,7 @@ def load_panel(directory: Path, digest: str, symbols: tuple[str, ...], last: dat
         digest: Its digest; a rebuilt data set is read again.
         symbols: Column order.
         last: Last session.
+        calendar: Of the data set.
     """
     del digest
     end = pd.Timestamp(last)
@@ -52,6 +55,7 @@ def load_panel(directory: Path, digest: str, symbols: tuple[str, ...], last: dat
         columns[name] = np.full((len(labels), len(symbols)), empty)
         columns[name][row[wanted], column[wanted]] = values
     bars, days = (_epochs(index) for index in (labels, sessions))
+    minutes = _minutes(calendar, labels) if intraday else None
     for array in (bars, days, *columns.values()):
         array.flags.writeable = False
     # The latest come first in the arguments, so that a session's first bar is what stays.
@@ -68,7 +72,16 @@ def load_panel(directory: Path, digest: str, symbols: tuple[str, ...], last: dat
         dividends=_dividends(directory, symbols, end, first_bar),
         auto_close=_auto_close(symbols, bars, days, columns["volume"]),
         intraday_sessions=days if intraday else None,
+        intraday_minutes=minutes,
     )
+
+
+def _minutes(calendar: str, labels: pd.DatetimeIndex) -> NDArray[np.int64]:
+    from stratlab.market_data.calendars import minutes_of  # noqa: PLC0415 - daily bars need none
+
+    minutes = minutes_of(calendar, labels)
+    minutes.flags.writeable = False
+    return minutes
 
 
 def _sessions(directory: Path, prices: pd.DataFrame, end: pd.Timestamp) -> pd.DatetimeIndex:
