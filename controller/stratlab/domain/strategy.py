@@ -87,11 +87,43 @@ class Finding:
 
 
 @final
+class Author(StrEnum):
+    """Who wrote a source: some rules of screening are harder on models."""
+
+    HUMAN = "human"
+    MODEL = "model"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class LayerRun:
+    """A layer of screening that ran.
+
+    Attributes:
+        layer: Its name, as in the findings.
+        seconds: How long it took; says nothing about the source.
+    """
+
+    layer: str
+    seconds: float = field(compare=False)
+
+
+@final
 @dataclass(frozen=True, slots=True)
 class ScreeningReport:
-    """Findings of all layers that ran, in order."""
+    """What screening found.
+
+    Attributes:
+        findings: Of all layers that ran, in order.
+        layers: Those layers; a layer with an error is the last one.
+    """
 
     findings: tuple[Finding, ...] = ()
+    layers: tuple[LayerRun, ...] = ()
+
+    def of_layer(self, layer: str) -> tuple[Finding, ...]:
+        """Return the report of one layer."""
+        return tuple(finding for finding in self.findings if finding.layer == layer)
 
     @property
     def passed(self) -> bool:

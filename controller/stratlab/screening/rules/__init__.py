@@ -1,0 +1,17 @@
+"""The rules of all layers, as data: what docs, outputs and checks are made of."""
+
+from typing import Final
+
+from stratlab.screening.rule import Rule
+from stratlab.screening.rules import advice, lookahead, security, static
+
+RULES: Final[tuple[Rule, ...]] = (
+    *static.RULES,
+    *security.RULES,
+    *lookahead.RULES,
+    *advice.RULES,
+)
+"""In the order of the layers."""
+
+RULE_BY_ID: Final = {rule.id: rule for rule in RULES}
+"""Every rule by its id."""
