@@ -20,11 +20,11 @@ from stratlab.domain.trial import (
     Phase,
     TrialClaim,
 )
+from stratlab.domain.valuation import closing_prices
 from stratlab.evaluation import HostEvaluator
 from stratlab.evaluation.metrics import compute_metrics
 from stratlab.evaluation.order_log import find_impossible
 from stratlab.evaluation.repricing import reprice
-from stratlab.evaluation.valuation import closing_prices
 
 CAPITAL = 1e6
 LEVELS = {

@@ -21,8 +21,8 @@ from tests.evaluation.hand_made import (
 from stratlab.domain.errors import InvalidSpecError
 from stratlab.domain.market import Dividend, Split, Tier, Window
 from stratlab.domain.trial import OrderKind, Phase
+from stratlab.domain.valuation import closing_prices
 from stratlab.evaluation.repricing import reprice
-from stratlab.evaluation.valuation import closing_prices
 
 
 def test_empty_log_leaves_the_capital_untouched():

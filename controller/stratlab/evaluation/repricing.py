@@ -11,10 +11,10 @@ import numpy as np
 from stratlab.domain.errors import InvalidSpecError, LimitExceededError
 from stratlab.domain.market import CostModel, CostModelKind, PricePanel, Window
 from stratlab.domain.trial import Cancel, Fill, Order, Phase
+from stratlab.domain.valuation import closing_prices
 from stratlab.evaluation.fills_next_open import NextOpenFills
 from stratlab.evaluation.fills_zipline import ZiplineFills
 from stratlab.evaluation.symbol_replay import SymbolMarket, SymbolReplay
-from stratlab.evaluation.valuation import closing_prices
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""What a share is worth at the close of each bar: the price that zipline marks positions with."""
+"""What a share is worth at the close of each bar, and how splits and dividends change that."""
 
 from typing import TYPE_CHECKING
 
@@ -14,11 +14,10 @@ def closing_prices(prices: "PricePanel") -> "NDArray[np.float64]":
     """Return the mark of every symbol at every bar, shape (T, N); NaN before its first bar.
 
     A bar without a close is marked with the last one, multiplied by the splits and dividend
-    ratios since; a symbol that has ended keeps its last mark, whatever happens to it later.
-    A dividend's ratio is 1 minus its amount over the close of the session before the ex date.
+    ratios since (:func:`adjustment_ratios`); a symbol that has ended keeps its last mark, whatever
+    happens to it later.
 
-    Source: ``DataPortal._get_daily_spot_value`` and
-    ``SQLiteAdjustmentWriter.calc_dividend_ratios`` of zipline-reloaded 3.2.1.
+    Source: ``DataPortal._get_daily_spot_value`` of zipline-reloaded 3.2.1.
     """
     close = prices.close
     known = ~np.isnan(close)
@@ -29,7 +28,7 @@ def closing_prices(prices: "PricePanel") -> "NDArray[np.float64]":
     if bool(known.all()):
         return marks
     ended = rows > np.where(known, rows, -1).max(axis=0)
-    factor = np.cumprod(_ratios(prices), axis=0)
+    factor = np.cumprod(adjustment_ratios(prices), axis=0)
     since = factor / np.take_along_axis(factor, np.maximum(found, 0), axis=0)
     stale = (found >= 0) & ~known & ~ended
     marks[stale] *= since[stale]
@@ -37,7 +36,14 @@ def closing_prices(prices: "PricePanel") -> "NDArray[np.float64]":
     return marks
 
 
-def _ratios(prices: "PricePanel") -> "NDArray[np.float64]":
+def adjustment_ratios(prices: "PricePanel") -> "NDArray[np.float64]":
+    """Return what prices of earlier bars are multiplied with, shape (T, N); 1 at most bars.
+
+    A split has its own ratio, a dividend 1 minus its amount over the close of the session before
+    the ex date; where there is no such close it changes nothing.
+
+    Source: ``SQLiteAdjustmentWriter.calc_dividend_ratios`` of zipline-reloaded 3.2.1.
+    """
     ratios = np.ones_like(prices.close)
     sessions = prices.sessions
     row_of = {int(bar): row for row, bar in enumerate(prices.bars)}
