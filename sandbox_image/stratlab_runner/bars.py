@@ -80,14 +80,24 @@ def on_bar(timeframe: str, function: Callable[[Any, Any], None]) -> None:
     algorithm.add_event(_BarEnd(algorithm.trading_calendar, minutes), function)
 
 
-def bars_per_session(data: Any) -> int:
-    """Return how many bars the current session has when none is missing."""
+def bars_per_session(data: Any, minutes: int | None = None) -> int:
+    """Return how many bars the current session has when none is missing.
+
+    Args:
+        data: What zipline passes to the strategy's functions.
+        minutes: Length of the bars, None for those of the data.
+    """
     base = _timeframe()
     if base == "1d":
         return 1
     calendar, session = get_algo_instance().trading_calendar, data.current_session
     first, last = calendar.session_first_minute(session), calendar.session_close(session)
-    return math.ceil(((last - first).value // _MINUTE + 1) / MINUTES[base])
+    return math.ceil(((last - first).value // _MINUTE + 1) / (minutes or MINUTES[base]))
+
+
+def days_per_week() -> int:
+    """Return how many days of a week have sessions, from Monday on."""
+    return str(get_algo_instance().trading_calendar.weekmask).count("1")
 
 
 def session_bars(

@@ -33,6 +33,7 @@ LAB_NAMES: Final = (
     "TimeframeError",
     "bar_time",
     "bars_per_session",
+    "days_per_week",
     "on_bar",
     "order_bracket",
     "session_bars",

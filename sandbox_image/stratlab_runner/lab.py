@@ -24,6 +24,7 @@ from stratlab_runner.bars import (  # noqa: F401 - the lab's too
     bar_time,
     bars_per_session,
     bind_context,
+    days_per_week,
     on_bar,
     session_bars,
 )

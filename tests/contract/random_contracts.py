@@ -1,5 +1,6 @@
 """Random valid contracts over the whole language, from a seed."""
 
+from collections.abc import Sequence
 from random import Random
 
 from stratlab.contract.document import load_contract
@@ -8,14 +9,23 @@ from stratlab.contract.model import StrategyContract
 from stratlab.domain.errors import InvalidContractError
 
 SERIES = ("open", "high", "low", "close")
+LONGER = ("2d", "1w", "1M")
 
 
-def random_contract(seed: int) -> StrategyContract:
-    """Return the contract of a seed; drafts that break a rule of the model are drawn again."""
+def random_contract(
+    seed: int, timeframe: str = "1d", longer: Sequence[str] = ()
+) -> StrategyContract:
+    """Return the contract of a seed; drafts that break a rule of the model are drawn again.
+
+    Args:
+        seed: Of everything that is drawn.
+        timeframe: Of the bars that it trades.
+        longer: Timeframes that it may read besides, :data:`LONGER` over daily bars.
+    """
     random = Random(seed)
     while True:
         try:
-            return load_contract(_Draft(random).document())
+            return load_contract(_Draft(random, timeframe, longer).document())
         except InvalidContractError as error:
             # Anything else would be a fault of this module that hides part of the language.
             if "has more than" not in error.message and "deeper" not in error.message:
@@ -23,8 +33,10 @@ def random_contract(seed: int) -> StrategyContract:
 
 
 class _Draft:
-    def __init__(self, random: Random) -> None:
+    def __init__(self, random: Random, timeframe: str, longer: Sequence[str]) -> None:
         self.random = random
+        self.timeframe = timeframe
+        self.longer = longer
         self.indicators: dict[str, dict] = {}
         self.space: dict[str, dict] = {}
 
@@ -46,6 +58,7 @@ class _Draft:
             "strategy_id": "random_strategy",
             "version": "0.1.0",
             "thesis": "None at all.",
+            "timeframes": [self.timeframe],
             "indicators": list(self.indicators.values()),
             "entry_rules": entries,
             "exit_rules": exits,
@@ -112,15 +125,20 @@ class _Draft:
         self.indicators[identifier] = {"id": identifier, "name": name, "params": params}
         if not kind.reads_bars:
             self.indicators[identifier]["source"] = random.choice(SERIES)
+        if self.longer and random.random() < 0.25:
+            self.indicators[identifier]["timeframe"] = random.choice(self.longer)
         return identifier
 
     def reference(self) -> str:
         random = self.random
-        text = random.choice(SERIES)
+        text, longer = random.choice(SERIES), self.longer
         if random.random() < 0.6:
             text = self.indicator()
+            longer = () if "timeframe" in self.indicators[text] else longer
             outputs = REGISTRY[self.indicators[text]["name"]].outputs
             text += f".{random.choice(outputs)}" if outputs else ""
+        if longer and random.random() < 0.25:
+            text += f"@{random.choice(longer)}"
         return text + (f"[{random.randint(1, 4)}]" if random.random() < 0.25 else "")
 
     def series(self, depth: int) -> str:

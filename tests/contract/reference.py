@@ -7,18 +7,18 @@ this does, fill by fill.
 
 import math
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 import numpy as np
-from tests.contract.indicator_reference import indicator
+from tests.contract.rule_reference import EPSILON, Clock, Series
 
-from stratlab.contract import nodes
-from stratlab.contract.language import parse_rule
-from stratlab.contract.lowering import resolved, warm_up_bars
+from stratlab.contract.lowering import (
+    history_sessions,
+    longer_warm_up,
+    warm_up_bars,
+)
 from stratlab.contract.model import StrategyContract
 
 FIELDS = ("open", "high", "low", "close", "volume")
-EPSILON = 1e-10
 SLIPPAGE_BPS, VOLUME_LIMIT, COMMISSION = 5.0, 0.1, 0.001
 
 
@@ -60,97 +60,6 @@ class Market:
         return {name: rows[:, place] for place, name in enumerate(FIELDS)}, sessions
 
 
-class UndefinedError(Exception):
-    """A part of a rule has no value at this bar."""
-
-
-class Series:
-    """All series of a contract on given bars, and the rules over them."""
-
-    def __init__(self, contract: StrategyContract, parameters: dict, bars: dict) -> None:
-        self.parameters = parameters
-        self.known = dict(bars)
-        for item in contract.indicators:
-            params = resolved(item, parameters)
-            for output, values in indicator(item.name, item.source, bars, params).items():
-                self.known[f"{item.id}.{output}" if output else item.id] = values
-        self.memory: dict = {}
-
-    def rule(self, text: str, at: int, position: dict | None = None) -> bool:
-        try:
-            return self._evaluate(parse_rule(text), at, position or {})
-        except UndefinedError:
-            return False
-
-    def _evaluate(self, node, at: int, position: dict):  # noqa: C901, PLR0911 - one case per node
-        # Every operand is evaluated, so that an undefined one is found wherever it stands.
-        match node:
-            case nodes.Number(value=value) | nodes.Truth(value=value):
-                return value
-            case nodes.Parameter(name=name):
-                return self.parameters[name]
-            case nodes.Reference(name=name) if name in nodes.POSITION:
-                return position[name]
-            case nodes.Reference():
-                name = f"{node.name}.{node.output}" if node.output else node.name
-                bar = at - node.offset
-                return self._defined(self.known[name][bar] if bar >= 0 else math.nan)
-            case nodes.Negative(operand=operand):
-                return -self._evaluate(operand, at, position)
-            case nodes.Not(operand=operand):
-                return not self._evaluate(operand, at, position)
-            case nodes.Junction(operator=operator, operands=operands):
-                values = [self._evaluate(operand, at, position) for operand in operands]
-                return all(values) if operator == "and" else any(values)
-            case nodes.Arithmetic(operator=operator, left=left, right=right):
-                a, b = self._evaluate(left, at, position), self._evaluate(right, at, position)
-                if operator == "/":
-                    return self._defined(a / b if b else math.nan)
-                return self._defined({"+": a + b, "-": a - b, "*": a * b}[operator])
-            case nodes.Comparison(operator=operator, left=left, right=right):
-                a, b = self._evaluate(left, at, position), self._evaluate(right, at, position)
-                above, below = a - b > EPSILON, b - a > EPSILON
-                return {">": above, "<": below, "<=": not above, ">=": not below}[operator]
-            case nodes.Call(function=function, arguments=arguments):
-                return self._call(function, arguments, at, position)
-        raise AssertionError(node)
-
-    def _call(self, function: str, arguments: tuple, at: int, position: dict):
-        def value(argument: int, back: int = 0):
-            node = arguments[argument]
-            # A number is the same at every bar; entry_price is one.
-            steady = not any(
-                isinstance(part, nodes.Reference) and part.name not in nodes.POSITION
-                for part in nodes.walk(node)
-            )
-            return self._evaluate(node, at if steady else at - back, position)
-
-        if function == "abs":
-            return abs(value(0))
-        if function in ("min", "max"):
-            return {"min": min, "max": max}[function](
-                value(place) for place in range(len(arguments))
-            )
-        if function in nodes.CROSSES:
-            now, before = value(0) - value(1), value(0, 1) - value(1, 1)
-            sign = 1 if function == "crosses_above" else -1
-            return sign * now > EPSILON and not sign * before > EPSILON
-        length = int(value(1))
-        if function == "change":
-            return value(0) - value(0, length)
-        if function in ("highest", "lowest"):
-            seen = [value(0, back) for back in range(length)]
-            return max(seen) if function == "highest" else min(seen)
-        seen = [value(0, back) for back in range(length + 1)]
-        sign = 1 if function == "rising" else -1
-        return all(sign * (new - old) > EPSILON for new, old in pairwise(seen))
-
-    def _defined(self, value: float) -> float:
-        if not math.isfinite(value):
-            raise UndefinedError
-        return float(value)
-
-
 def to_tick(price: float) -> float:
     return math.floor(price / 0.01 + 0.5) * 0.01
 
@@ -187,9 +96,13 @@ def simulate(
     markets: dict[str, Market],
     window: tuple[int, int],
     capital: float,
+    clock: Clock | None = None,
 ) -> list[tuple[int, str, int, float]]:
-    """Return all fills as (session, symbol, signed shares, price)."""
-    account = _Account(contract, dict(parameters), markets, capital)
+    """Return all fills as (session, symbol, signed shares, price).
+
+    The clock is for contracts that read longer timeframes alone.
+    """
+    account = _Account(contract, dict(parameters), markets, capital, clock)
     for session in range(window[0], window[1] + 1):
         account.open_session(session)
         account.fill_orders(session)
@@ -199,10 +112,13 @@ def simulate(
 
 
 class _Account:
-    def __init__(self, contract, parameters, markets, capital) -> None:
+    def __init__(self, contract, parameters, markets, capital, clock) -> None:
         self.contract, self.parameters, self.cash = contract, parameters, capital
+        self.clock = clock
         self.symbols = {name: Symbol(market) for name, market in markets.items()}
         self.warm_up = warm_up_bars(contract, parameters)
+        self.longer = longer_warm_up(contract, parameters)
+        self.history = history_sessions(contract, parameters)
         self.fills: list[tuple[int, str, int, float]] = []
         self.payable: list[tuple[int, float]] = []
 
@@ -269,10 +185,12 @@ class _Account:
             return
         if state.start is None:
             existing = session - state.market.first + 1
-            state.start = session - min(existing, 3 * self.warm_up + 250) + 1
+            state.start = session - min(existing, self.history) + 1
         self._look(state, session)
         at = state.sessions.index(session)
         if at < self.warm_up:
+            return
+        if any(state.series.ended[name][at] < bars for name, bars in self.longer.items()):
             return
         position = state.position
         if position is None:
@@ -291,7 +209,7 @@ class _Account:
         if session > known:
             until = min([at for at in ratios if at > session] + [last + 1]) - 1
             bars, state.sessions = state.market.adjusted(state.start, until)
-            state.series = Series(self.contract, self.parameters, bars)
+            state.series = Series(self.contract, self.parameters, bars, state.sessions, self.clock)
 
     def _enter(self, state: Symbol, at: int, session: int) -> Position | None:
         series, risk = state.series, self.contract.risk_model

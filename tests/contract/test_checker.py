@@ -6,17 +6,18 @@ from stratlab.contract import nodes
 from stratlab.contract.checker import Kind, ParameterRange, Scope, check_rule, kind_of
 from stratlab.contract.language import RuleError, parse_rule
 
-SERIES = dict.fromkeys(("open", "high", "low", "close", "volume", "fast", "slow"), ())
+SERIES = dict.fromkeys(("open", "high", "low", "close", "volume", "fast", "slow", "trend"), ())
 SERIES |= {"macd": ("line", "signal", "hist")}
 PARAMETERS = {
     "level": ParameterRange(whole=False, min=0, max=100),
     "bars": ParameterRange(whole=True, min=2, max=50),
     "far": ParameterRange(whole=True, min=2, max=900),
 }
-ENTRY = Scope(SERIES, PARAMETERS)
-EXIT = Scope(SERIES, PARAMETERS, position=True)
+LONGER = {"trend": "1w"}
+ENTRY = Scope(SERIES, PARAMETERS, longer=LONGER)
+EXIT = Scope(SERIES, PARAMETERS, position=True, longer=LONGER)
 
-KNOWN = "close, fast, high, low, macd, open, slow, volume"
+KNOWN = "close, fast, high, low, macd, open, slow, trend, volume"
 
 GOOD = [
     "close > 1",
@@ -26,6 +27,7 @@ GOOD = [
     "change(change(close, 1), 2) >= max(open, 1, $level)",
     "abs(-close) <= min(fast, slow) or true",
     "1 > 2",
+    "close@1w[3] > macd.line@3M and rising(fast@2d, 2) and trend > 0",
 ]
 GOOD_IN_EXITS = [
     "bars_held >= $bars",
@@ -48,7 +50,11 @@ BAD = [
     ("close and true", 1, "'and' joins conditions, this is a series"),
     ("true or 1", 9, "'or' joins conditions, this is a number"),
     ("not close", 5, "'not' joins conditions"),
-    ("close@1w > 1", 1, "higher timeframes are not implemented yet: close@1w"),
+    ("close@1d > 1", 1, "close@1d: 1d is the strategy's own timeframe, leave it out"),
+    ("fast@4h > 1", 1, "fast@4h: bars of 1d make no bars of 4h: it must be a multiple"),
+    ("close > trend@1M", 9, "'trend' is an indicator on bars of 1w already"),
+    ("macd@1w > 1", 1, "choose one of: macd.line, macd.signal, macd.hist"),
+    ("nope@1w > 1", 1, "unknown series 'nope'"),
     ("close[501] > 1", 1, "an offset may not exceed 500 bars"),
     ("rising(close)", 1, "rising takes 2 arguments, found 1"),
     ("abs(1, 2) > 1", 1, "abs takes 1 arguments, found 2"),
@@ -71,6 +77,7 @@ BAD_IN_EXITS = [
     ("crosses_above(close - entry_price, 0)", 23, "'entry_price' has no past"),
     ("change(bars_held, 1) > 0", 8, "change needs a series"),
     ("foo > 1", 1, "bars_held, close, entry_price, fast"),
+    ("bars_held@1w > 3", 1, "has no outputs, offsets and timeframes"),
 ]
 
 

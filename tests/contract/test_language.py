@@ -91,7 +91,7 @@ REFERENCES = st.builds(
     nodes.Reference,
     NAMES,
     st.sampled_from(["", "line", "upper"]),
-    st.sampled_from(["", "1w", "240m"]),
+    st.sampled_from(["", "1w", "4h", "90m"]),
     st.integers(0, 500),
 )
 

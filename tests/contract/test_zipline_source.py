@@ -13,7 +13,6 @@ from tests.contract.samples import sample_fields
 
 from stratlab.contract.document import load_contract
 from stratlab.contract.zipline_source import compile_to_zipline
-from stratlab.domain.errors import InvalidContractError
 from stratlab.generation import load_templates
 from stratlab.screening.security import check_tree as check_security
 from stratlab.screening.static import check_text, check_tree
@@ -97,18 +96,6 @@ def test_compile_free_text_never_reaches_code() -> None:
         return [line for line in text.splitlines() if len(line.strip(".")) != 64]
 
     assert without_hash(source) == without_hash(plain)
-
-
-@pytest.mark.parametrize(
-    ("path", "value", "message"),
-    [
-        ("execution", {"intrabar": "stop_first"}, "fills along tv_path only"),
-        ("timeframes", ["3d", "1M"], "has no bars of 3d, 1M"),
-    ],
-)
-def test_compile_what_is_missing_refused(path: str, value: object, message: str) -> None:
-    with pytest.raises(InvalidContractError, match=message):
-        compile_to_zipline(load_contract(sample_fields() | {path: value}))
 
 
 @settings(max_examples=40)

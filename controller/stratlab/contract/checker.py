@@ -1,12 +1,14 @@
 """Type-checks rules: every name is known, every operand has the type its operator wants."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NoReturn, final
 
 from stratlab.contract import nodes
 from stratlab.contract.language import RuleError, parse_rule
+from stratlab.contract.timeframes import longer_problem
+from stratlab.domain.market import DAILY
 
 MAX_LOOKBACK = 500
 """Longest offset and window, in bars."""
@@ -48,11 +50,15 @@ class Scope:
         series: Name -> its outputs, () for a series with one value.
         parameters: Name without ``$`` -> its range.
         position: Whether there is a position: in exit rules.
+        timeframes: Of the bars that the strategy trades; a longer one must suit them all.
+        longer: Name -> the longer timeframe that an indicator has by itself.
     """
 
     series: Mapping[str, tuple[str, ...]]
     parameters: Mapping[str, ParameterRange]
     position: bool = False
+    timeframes: tuple[str, ...] = (DAILY,)
+    longer: Mapping[str, str] = field(default_factory=dict)
 
 
 def check_rule(text: str, scope: Scope) -> nodes.Expression:
@@ -121,14 +127,20 @@ def _reference(node: nodes.Reference, scope: Scope) -> Kind:
     if node.output and not outputs:
         raise RuleError(node.column, f"{name!r} has one value and no output {node.output!r}")
     if node.timeframe:
-        raise RuleError(
-            node.column,
-            f"higher timeframes are not implemented yet: {name}@{node.timeframe}",
-            "Use an indicator on the strategy's own timeframe with a longer length.",
-        )
+        _longer(node, scope)
     if node.offset > MAX_LOOKBACK:
         raise RuleError(node.column, f"an offset may not exceed {MAX_LOOKBACK} bars")
     return Kind.SERIES
+
+
+def _longer(node: nodes.Reference, scope: Scope) -> None:
+    name = node.name
+    if name in scope.longer:
+        message = f"{name!r} is an indicator on bars of {scope.longer[name]} already"
+        raise RuleError(node.column, message, f"Write {name} alone.")
+    problem = longer_problem(node.timeframe, scope.timeframes)
+    if problem:
+        raise RuleError(node.column, f"{name}@{node.timeframe}: {problem}")
 
 
 def _call(node: nodes.Call, scope: Scope) -> Kind:

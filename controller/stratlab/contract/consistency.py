@@ -8,6 +8,8 @@ from stratlab.contract import nodes
 from stratlab.contract.checker import ParameterRange, Scope, check_rule
 from stratlab.contract.indicators import REGISTRY, ParameterKind
 from stratlab.contract.language import RuleError, parse_rule
+from stratlab.contract.timeframes import longer_problem
+from stratlab.domain.market import TIMEFRAMES
 
 if TYPE_CHECKING:
     from stratlab.contract.model import Indicator, Rule, StrategyContract
@@ -33,6 +35,7 @@ def find_problems(contract: "StrategyContract") -> list[str]:
     ]
     # Each step needs what the one before has checked, or every error would repeat itself.
     problems = problems or [
+        *_execution(contract),
         *_outputs(contract),
         *_rules("entry_rules", contract.entry_rules, contract),
         *_rules("exit_rules", contract.exit_rules, contract),
@@ -54,7 +57,13 @@ def scope_of(contract: "StrategyContract", *, position: bool) -> Scope:
         name: ParameterRange(whole=space.kind == "int", min=space.min, max=space.max)
         for name, space in contract.optimization_space.items()
     }
-    return Scope(series=series, parameters=parameters, position=position)
+    return Scope(
+        series=series,
+        parameters=parameters,
+        position=position,
+        timeframes=contract.timeframes,
+        longer={item.id: item.timeframe for item in contract.indicators if item.timeframe},
+    )
 
 
 def _duplicates(path: str, names: Sequence[str]) -> Iterator[str]:
@@ -67,7 +76,9 @@ def _indicator(item: "Indicator", contract: "StrategyContract") -> Iterator[str]
     if item.id in RESERVED:
         yield f"{path}: {item.id!r} is a reserved word, choose another id"
     if item.timeframe is not None:
-        yield f"{path}.timeframe: higher timeframes are not implemented yet"
+        problem = longer_problem(item.timeframe, contract.timeframes)
+        if problem:
+            yield f"{path}.timeframe: {problem}"
     kind = REGISTRY.get(item.name)
     if kind is None:
         yield f"{path}.name: unknown indicator {item.name!r}; known: {', '.join(sorted(REGISTRY))}"
@@ -99,6 +110,14 @@ def _value(
             yield f"{path}: the bounds of {value} leave the {span} allowed here"
     elif (limits.whole and not isinstance(value, int)) or not limits.min <= value <= limits.max:
         yield f"{path}: {value!r} is not among the {span}"
+
+
+def _execution(contract: "StrategyContract") -> Iterator[str]:
+    if contract.execution.intrabar != "tv_path":
+        yield "execution.intrabar: brackets fill along tv_path only; stop_first is not implemented"
+    if not set(contract.timeframes) & set(TIMEFRAMES):
+        known = ", ".join(TIMEFRAMES)
+        yield f"timeframes: no data set has bars of these lengths; name at least one of {known}"
 
 
 def _outputs(contract: "StrategyContract") -> Iterator[str]:

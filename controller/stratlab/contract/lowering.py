@@ -12,12 +12,18 @@ from typing import TYPE_CHECKING, final
 from stratlab.contract import nodes
 from stratlab.contract.indicators import REGISTRY
 from stratlab.contract.language import format_rule, parse_rule
+from stratlab.contract.timeframes import parse_timeframe
 
 if TYPE_CHECKING:
     from stratlab.contract.model import Indicator, Rule, StrategyContract
     from stratlab.domain.trial import Parameters
 
+SETTLING = 250
+"""Bars before the warm-up in which recursive indicators settle, where they exist."""
+
 _LOOKS_BACK = (*nodes.CROSSES, *nodes.TRENDS, *nodes.WINDOWS)
+# At most, of daily bars; those of a timeframe inside a session are not daily.
+_SESSIONS = {"d": 1, "w": 7, "M": 31}
 
 
 @final
@@ -52,22 +58,52 @@ class LoweredRule:
 
 @final
 @dataclass(frozen=True, slots=True)
+class Stream:
+    """An indicator on bars of one timeframe; ``x`` and ``x@1w`` are two of them.
+
+    Attributes:
+        indicator: What is computed.
+        timeframe: Of longer bars, "" for the strategy's own.
+    """
+
+    indicator: "Indicator"
+    timeframe: str
+
+    @property
+    def name(self) -> str:
+        """The name of the stream itself, as an identifier."""
+        return self.series("")
+
+    def series(self, output: str) -> str:
+        """Return the name of the series of an output, "" for the only one."""
+        placed = self.timeframe if self.timeframe != self.indicator.timeframe else ""
+        return _flat(self.indicator.id, output, placed)
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class LoweredContract:
-    """Rules of a contract over named series.
+    """Rules of a contract over named series, all of which have a value at each own bar.
 
     Attributes:
         hoisted: Name -> expression of each computed series; later ones may use earlier ones.
         entries, exits: The rules.
-        depths: Series name -> how far back it is read; names are flat (``macd_line``).
-        warm_up: Indicator id (None: prices) -> how far back it is read, directly or through
-            other series; nothing is evaluated before the largest sum with its own warm-up.
+        depths: Series name -> how far back it is read; names are flat (``macd_line__1w``).
+        streams: Indicators that are read, by id and timeframe.
+        warm_up: Name of a stream on own bars (None: any other series) -> how far back it is
+            read, directly or through other series; nothing is evaluated before the largest sum
+            with its own warm-up.
+        longer: Longer timeframe -> the streams on its bars, maybe none where only prices are
+            read; nothing is evaluated before so many of its bars have ended as they need.
     """
 
     hoisted: Mapping[str, nodes.Expression]
     entries: tuple[LoweredRule, ...]
     exits: tuple[LoweredRule, ...]
     depths: Mapping[str, tuple[Lookback, ...]]
+    streams: tuple[Stream, ...]
     warm_up: Mapping[str | None, tuple[Lookback, ...]]
+    longer: Mapping[str, tuple[Stream, ...]]
 
 
 def lower(contract: "StrategyContract") -> LoweredContract:
@@ -86,28 +122,65 @@ def lower(contract: "StrategyContract") -> LoweredContract:
     reaches: dict[str | None, set[Lookback]] = {}
     for name, lookbacks in depths.items():
         for lookback in lookbacks:
-            for indicator, bars in lowering.reach(name, lookback):
-                reaches.setdefault(indicator, set()).add(bars)
+            for stream, bars in lowering.reach(name, lookback):
+                reaches.setdefault(stream, set()).add(bars)
+    found = {stream.name: stream for name in depths if (stream := lowering.stream(name))}
+    streams = tuple(found[name] for name in sorted(found))
+    timeframes = {name.partition("__")[2] for name in depths} | {each.timeframe for each in streams}
     return LoweredContract(
         hoisted=lowering.hoisted,
         entries=entries,
         exits=exits,
         depths={name: _farthest(depths[name]) for name in sorted(depths)},
+        streams=streams,
         warm_up={name: _farthest(reaches[name]) for name in sorted(reaches, key=str)},
+        longer={
+            timeframe: tuple(each for each in streams if each.timeframe == timeframe)
+            for timeframe in sorted(timeframes - {""})
+        },
     )
 
 
 def warm_up_bars(contract: "StrategyContract", parameters: "Parameters") -> int:
-    """Return W: the number of bars before the first one at which rules are evaluated."""
-    first = {
-        item.id: REGISTRY[item.name].warm_up(resolved(item, parameters))
-        for item in contract.indicators
-    }
+    """Return W: the number of own bars before the first one at which rules are evaluated.
+
+    Longer timeframes have a warm-up of their own, see :func:`longer_warm_up`.
+    """
+    lowered = lower(contract)
+    first = {stream.name: _first(stream, parameters) for stream in lowered.streams}
     return max(
         (first[name] if name else 0) + lookback.at(parameters)
-        for name, lookbacks in lower(contract).warm_up.items()
+        for name, lookbacks in lowered.warm_up.items()
         for lookback in lookbacks
     )
+
+
+def longer_warm_up(contract: "StrategyContract", parameters: "Parameters") -> dict[str, int]:
+    """Return by longer timeframe how many of its bars end before rules are evaluated.
+
+    The bar of the first period is none of them: it may be a part.
+    """
+    return {
+        timeframe: 1 + max((_first(stream, parameters) for stream in streams), default=0)
+        for timeframe, streams in lower(contract).longer.items()
+    }
+
+
+def history_sessions(contract: "StrategyContract", parameters: "Parameters") -> int:
+    """Return how many daily bars, the first traded one included, indicators start before it.
+
+    Fewer where a symbol has not that many. Compiled strategies read as far back.
+    """
+    spans = {"": 3 * warm_up_bars(contract, parameters) + SETTLING}
+    for timeframe, bars in longer_warm_up(contract, parameters).items():
+        spans[timeframe] = sessions_of(timeframe) * (3 * bars + SETTLING)
+    return max(spans.values())
+
+
+def sessions_of(timeframe: str) -> int:
+    """Return how many sessions a bar of a longer timeframe has at most, at least one."""
+    longer = parse_timeframe(timeframe)
+    return longer.count * _SESSIONS[longer.unit] if longer.unit in _SESSIONS else 1
 
 
 def resolved(indicator: "Indicator", parameters: "Parameters") -> dict[str, int | float]:
@@ -120,7 +193,7 @@ def resolved(indicator: "Indicator", parameters: "Parameters") -> dict[str, int 
 
 def flat_name(reference: nodes.Reference) -> str:
     """Return the name of a reference's series as one identifier."""
-    return f"{reference.name}_{reference.output}" if reference.output else reference.name
+    return _flat(reference.name, reference.output, reference.timeframe)
 
 
 def window(call: nodes.Call) -> Lookback:
@@ -140,7 +213,7 @@ class _Lowering:
         self.hoisted: dict[str, nodes.Expression] = {}
         self._names: dict[nodes.Expression, str] = {}
         self._indicators = {
-            f"{item.id}_{output}" if output else item.id: item.id
+            _flat(item.id, output): item
             for item in contract.indicators
             for output in REGISTRY[item.name].outputs or ("",)
         }
@@ -149,9 +222,17 @@ class _Lowering:
         expression = parse_rule(rule.when)
         return LoweredRule(rule.id, rule.side, format_rule(expression), self._lower(expression))
 
+    def stream(self, name: str) -> "Stream | None":
+        # None for prices and for what is hoisted.
+        series, _, timeframe = name.partition("__")
+        indicator = self._indicators.get(series)
+        return indicator and Stream(indicator, timeframe or indicator.timeframe or "")
+
     def reach(self, name: str, lookback: Lookback) -> Iterator[tuple[str | None, Lookback]]:
         if name not in self.hoisted:
-            yield self._indicators.get(name), lookback
+            stream = self.stream(name)
+            # What is read of longer bars stands at each own bar as prices do.
+            yield stream.name if stream and not stream.timeframe else None, lookback
             return
         for inner, own in _reads(self.hoisted[name]):
             yield from self.reach(inner, own.plus(lookback))
@@ -179,6 +260,17 @@ class _Lowering:
             self._names[node] = f"_x{len(self._names)}"
             self.hoisted[self._names[node]] = node
         return nodes.Reference(self._names[node], column=node.column)
+
+
+def _flat(name: str, output: str = "", timeframe: str = "") -> str:
+    # No identifier of a contract has two underscores in a row.
+    series = f"{name}_{output}" if output else name
+    return f"{series}__{timeframe}" if timeframe else series
+
+
+def _first(stream: Stream, parameters: "Parameters") -> int:
+    indicator = stream.indicator
+    return REGISTRY[indicator.name].warm_up(resolved(indicator, parameters))
 
 
 def _farthest(lookbacks: set[Lookback]) -> tuple[Lookback, ...]:

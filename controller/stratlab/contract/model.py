@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError
 from stratlab.contract.consistency import find_problems
 from stratlab.contract.indicators import REGISTRY
 from stratlab.contract.language import MAX_TEXT, RuleError, parse_rule
+from stratlab.contract.timeframes import canonical_timeframe
 
 SCHEMA_VERSION = "1.0.0"
 MAX_RULES = 16
@@ -34,13 +35,24 @@ Version = Annotated[
     str, StringConstraints(pattern=r"^(0|[1-9]\d{0,5})(\.(0|[1-9]\d{0,5})){2}$", max_length=20)
 ]
 Symbol = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")]
-Timeframe = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,2}[mhdwM]$")]
 Thesis = Annotated[str, StringConstraints(max_length=4000)]
 Note = Annotated[str, StringConstraints(max_length=500)]
 RuleText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT)]
 Finite = Annotated[float, Field(allow_inf_nan=False, ge=-1e9, le=1e9)]
 Whole = Annotated[int, Field(ge=-(10**9), le=10**9)]
 Side = Literal["long", "short"]
+
+
+def _timeframe(text: str) -> str:
+    try:
+        return canonical_timeframe(text)
+    except ValueError as error:
+        raise PydanticCustomError("timeframe", "{message}", {"message": str(error)}) from None
+
+
+Timeframe = Annotated[
+    str, StringConstraints(pattern=r"^[1-9][0-9]{0,2}[mhdwM]$"), AfterValidator(_timeframe)
+]
 
 
 class _Part(BaseModel):
@@ -55,7 +67,7 @@ class Indicator(_Part):
         id: What rules call it.
         name: Entry of the indicator registry.
         source: Price it reads; empty for the indicator's default.
-        timeframe: Higher timeframe, None for the strategy's own.
+        timeframe: A longer timeframe whose bars it reads, None for the strategy's own.
         params: The exact parameters of the registry's entry, numbers or ``$name``.
     """
 

@@ -61,8 +61,8 @@ class Reference:
     Attributes:
         name: Price, indicator or position state.
         output: Field of an indicator with several, "" otherwise.
-        timeframe: Higher timeframe, "" for the strategy's own.
-        offset: Bars back, 0 for the bar that just closed.
+        timeframe: Longer timeframe whose last ended bar is meant, "" for the strategy's own.
+        offset: Own bars back, 0 for the bar that just closed.
     """
 
     name: str

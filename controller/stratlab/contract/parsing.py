@@ -9,6 +9,7 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedToken
 
 from stratlab.contract import nodes
 from stratlab.contract.language import MAX_NUMBER, RuleError
+from stratlab.contract.timeframes import canonical_timeframe
 
 # What the parser may expect is called in an error, by terminal name, in the order of listing.
 _NOUNS = {
@@ -126,4 +127,10 @@ class _Build(Transformer[Token, nodes.Expression]):
     def reference(
         self, name: Token, output: Token | None, timeframe: Token | None
     ) -> nodes.Expression:
-        return nodes.Reference(str(name), str(output or ""), str(timeframe or ""), 0, _column(name))
+        longer = ""
+        if timeframe is not None:
+            try:
+                longer = canonical_timeframe(timeframe)
+            except ValueError as error:
+                raise RuleError(_column(timeframe), str(error)) from None
+        return nodes.Reference(str(name), str(output or ""), longer, 0, _column(name))

@@ -42,13 +42,15 @@ def period_of_months(session: int, count: int) -> int:
 class LongerBars:
     """Joins bars to longer ones; one is over when a bar of the next period was added.
 
-    The first period is left out: nobody knows what came before its first bar.
+    The first period is left out, because it may have begun before the first bar that was added;
+    ``count`` is the number of those that ended after it.
     """
 
     def __init__(self) -> None:
         self._period: int | None = None
         self._bar: Bar | None = None
         self._is_whole = False
+        self.count = 0
 
     def add(self, period: int, bar: Bar) -> Bar | None:
         """Add a bar and return the longer one that it ended, None when it ended none."""
@@ -56,6 +58,7 @@ class LongerBars:
             self._bar = joined(self._bar, bar)
             return None
         ended = self._bar if self._is_whole else None
+        self.count += self._is_whole
         self._is_whole = self._bar is not None
         self._period, self._bar = period, bar
         return ended

@@ -1,6 +1,7 @@
 """Timeframes of contracts: their one spelling, which is a multiple of which, and their periods."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast, final
 
@@ -64,6 +65,32 @@ def parse_timeframe(text: str) -> Timeframe:
     return Timeframe(count, unit)
 
 
+def longer_problem(timeframe: str, bases: Iterable[str]) -> str:
+    """Return why a timeframe cannot be made of the bars that a strategy trades, "" if it can.
+
+    Args:
+        timeframe: Of a reference ``x@TF`` or of an indicator.
+        bases: Timeframes of the strategy.
+    """
+    longer = parse_timeframe(timeframe)
+    for base in bases:
+        own = parse_timeframe(base)
+        if longer == own:
+            return f"{base} is the strategy's own timeframe, leave it out"
+        if not longer.is_longer_than(own):
+            return f"bars of {base} make no bars of {timeframe}: it must be a multiple"
+    return ""
+
+
+def canonical_timeframe(text: str) -> str:
+    """Return the one spelling of a timeframe: ``60m`` is ``1h``.
+
+    Raises:
+        ValueError: The text is no timeframe.
+    """
+    return str(parse_timeframe(text))
+
+
 def panel_periods(panel: "PricePanel", timeframe: str) -> "NDArray[np.int64]":
     """Return the period of each bar of a panel, shape (T,), as compiled strategies count it.
 
@@ -118,7 +145,7 @@ def period_text(timeframe: Timeframe, bar: str) -> str:
         case "m":
             return f"period_of_minutes({bar}.session, {bar}.minute, {count})"
         case "d":
-            return f"period_of_days({bar}.session, {count}, WEEK)"
+            return f"period_of_days({bar}.session, {count}, lab.days_per_week())"
         case "w":
             return f"period_of_weeks({bar}.session, {count})"
         case _:

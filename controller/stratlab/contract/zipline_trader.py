@@ -29,7 +29,7 @@ class Trader:
 
     def on_close(self, context, data):
         """Act on the bar that just closed; orders fill from the next open on."""
-        if not self.read(context, data) or self.bars <= warm_up(self.series, self.p):
+        if not self.read(context, data) or $IS_COLD:
             return
         bracket = self.bracket
         if bracket is not None and bracket.is_open:
@@ -42,7 +42,7 @@ class Trader:
 
     def read(self, context, data):
         """Bring the series up to this bar; false when the symbol has none."""
-        bar = Bar(*(data.current(self.asset, field) for field in Bar._fields))
+        bar = $BAR
         if not (finite(*bar) and bar.volume > 0):
             return False
         today = session_number(context, data.current_session)
@@ -84,7 +84,7 @@ def history_length(context, data, trader):
     bars = 3 * warm_up(trader.series, trader.p) + SETTLING
     exist = session_number(context, data.current_session) + 1
     exist -= session_number(context, trader.asset.start_date)
-    return min(exist, math.ceil(bars / lab.bars_per_session(data)))
+    return min(exist, $SESSIONS)
 
 
 def parameters(given):
@@ -96,7 +96,7 @@ def parameters(given):
 
 
 def initialize(context):
-    """Start one trader a symbol; each gets an equal share of the account."""
+    """Start one trader a symbol; each gets an equal share of the account."""$CHECK
     p = parameters(context.params)
     share = 1.0 / len(context.symbols)
     context.traders = [Trader(symbol(name), p, share) for name in context.symbols]
@@ -109,13 +109,36 @@ def handle_data(context, data):
 '''
 
 
+_PLAIN = {
+    "$IS_COLD": "self.bars <= warm_up(self.series, self.p)",
+    "$BAR": "Bar(*(data.current(self.asset, field) for field in Bar._fields))",
+    "$SESSIONS": "math.ceil(bars / lab.bars_per_session(data))",
+    "$CHECK": "",
+}
+_WITH_LONGER_BARS = {
+    "$IS_COLD": "not is_warm(self.series, self.p, self.bars)",
+    "$BAR": (
+        "Bar(*(data.current(self.asset, field) for field in Bar._fields[:5]), *lab.bar_time(data))"
+    ),
+    "$SESSIONS": (
+        "max(math.ceil(bars / lab.bars_per_session(data)), longer_history(trader.series, data))"
+    ),
+    "$CHECK": """
+    if context.timeframe not in TIMEFRAMES:
+        raise ValueError(f"bars of {context.timeframe} do not make the longer bars read here")""",
+}
+
+
 def trader_source(contract: "StrategyContract", lowered: LoweredContract) -> str:
     """Return class ``Trader`` with ``initialize`` and ``handle_data``."""
     methods = [_enter(contract.risk_model, lowered.entries)]
     methods.append(_manage(contract, lowered.exits))
     if contract.risk_model.breakeven or contract.risk_model.trailing:
         methods.append(_tighten(contract.risk_model))
-    return "\n".join([_READ, *methods, "", _LOOP])
+    text = "\n".join([_READ, *methods, "", _LOOP])
+    for place, code in (_WITH_LONGER_BARS if lowered.longer else _PLAIN).items():
+        text = text.replace(place, code)
+    return text
 
 
 def _enter(risk: "RiskModel", rules: tuple[LoweredRule, ...]) -> str:
