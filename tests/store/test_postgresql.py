@@ -5,6 +5,7 @@ from uuid import uuid4
 import pytest
 import sqlalchemy
 from tests.suites.concurrency_suite import ConcurrencySuite
+from tests.suites.point_suite import PointSuite, a_point
 from tests.suites.repository_suite import RepositorySuite
 from tests.suites.samples import a_campaign
 
@@ -35,12 +36,37 @@ def store_url():
     server.dispose()
 
 
-class TestPostgresqlRepository(RepositorySuite, ConcurrencySuite):
+class TestPostgresqlRepository(RepositorySuite, PointSuite, ConcurrencySuite):
     @pytest.fixture
     def repository(self, store_url):
         repository = open_repository(store_url)
         yield repository
         repository.close()
+
+
+def test_points_on_postgresql_refuse_change_removal_gaps_and_repetition(store_url):
+    repository = open_repository(store_url)
+    repository.create_campaign(a_campaign(), "")
+    with repository.transaction() as transaction:
+        transaction.register_points("c1", [a_point()])
+    repository.close()
+    server = sqlalchemy.create_engine(store_url)
+    for statement in (
+        "UPDATE points SET score = 1",
+        "DELETE FROM points",
+        "TRUNCATE points",
+        (
+            "INSERT INTO points SELECT campaign_id, 3, iteration, candidate, 'other', purpose,"
+            " occasion, score, parameters FROM points"
+        ),
+        (
+            "INSERT INTO points SELECT campaign_id, 2, iteration, candidate, digest, purpose,"
+            " occasion, score, parameters FROM points"
+        ),
+    ):
+        with pytest.raises(sqlalchemy.exc.DBAPIError), server.begin() as connection:
+            connection.exec_driver_sql(statement)
+    server.dispose()
 
 
 def test_events_on_postgresql_refuse_change_removal_and_gaps(store_url):

@@ -3,19 +3,20 @@
 import pytest
 from tests.suites.concurrency_suite import ConcurrencySuite
 from tests.suites.memory_repository import MemoryRepository
+from tests.suites.point_suite import PointSuite
 from tests.suites.repository_suite import RepositorySuite
 
 from stratlab.domain.errors import StoreError
 from stratlab.store import open_repository
 
 
-class TestMemoryRepository(RepositorySuite, ConcurrencySuite):
+class TestMemoryRepository(RepositorySuite, PointSuite, ConcurrencySuite):
     @pytest.fixture
     def repository(self):
         return MemoryRepository()
 
 
-class TestSqliteRepository(RepositorySuite, ConcurrencySuite):
+class TestSqliteRepository(RepositorySuite, PointSuite, ConcurrencySuite):
     @pytest.fixture
     def repository(self, tmp_path):
         repository = open_repository(f"sqlite:///{tmp_path / 'stratlab.db'}")

@@ -26,11 +26,13 @@ from stratlab.domain.errors import (
     WrongStateError,
 )
 from stratlab.domain.events import GENESIS_HASH, Event, EventKind, next_event
+from stratlab.domain.points import Point
 from stratlab.domain.ports import Lease
-from stratlab.domain.trial import TrialResult
+from stratlab.domain.trial import TrialPurpose, TrialResult
 from stratlab.store.audit import AuditTrail
 from stratlab.store.encoding import encode, to_tree
 from stratlab.store.leases import choose_uid
+from stratlab.store.point_log import require_storable
 
 
 class _Tables:
@@ -41,6 +43,7 @@ class _Tables:
         self.results: dict[tuple[str, int, str], TrialResult] = {}
         self.transitions: dict[tuple[str, int], Transition] = {}
         self.events: dict[str, tuple[Event, ...]] = {}
+        self.points: dict[str, tuple[Point, ...]] = {}
         self.halls: dict[str, tuple[HallOfFameEntry, ...]] = {}
         self.leases: dict[str, Lease] = {}
         self.artifacts: dict[tuple[str, str], Artifact] = {}
@@ -154,6 +157,13 @@ class MemoryRepository:
         found = self._tables.events.get(campaign_id, ())
         return found[after : after + _page(limit)]
 
+    def points(self, campaign_id: str, *, after: int = 0, limit: int = 1000) -> Sequence[Point]:
+        return self._tables.points.get(campaign_id, ())[after : after + _page(limit)]
+
+    def point_counts(self, campaign_id: str) -> Mapping[TrialPurpose, int]:
+        found = [point.purpose for point in self._tables.points.get(campaign_id, ())]
+        return {purpose: found.count(purpose) for purpose in TrialPurpose if purpose in found}
+
     def hall_of_fame(self, campaign_id: str) -> Sequence[HallOfFameEntry]:
         return self._tables.halls.get(campaign_id, ())
 
@@ -246,6 +256,15 @@ class _MemoryTransaction:
             raise InvalidInputError(f"this event payload cannot be stored: {error}") from error
         self._tables.events[campaign_id] = (*chain, event)
         return event
+
+    def register_points(self, campaign_id: str, points: Sequence[Point]) -> int:
+        _require(self._tables, campaign_id)
+        require_storable(campaign_id, points)
+        before = self._tables.points.get(campaign_id, ())
+        known = {point.key for point in before}
+        new = {point.key: point for point in points if point.key not in known}
+        self._tables.points[campaign_id] = (*before, *new.values())
+        return len(new)
 
 
 class _MemoryLeases:

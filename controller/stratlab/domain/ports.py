@@ -19,6 +19,7 @@ from stratlab.domain.campaign import (
 from stratlab.domain.events import Event, EventKind
 from stratlab.domain.generation import GenerationRequest, IterationSummary
 from stratlab.domain.market import DataSet, MarketSet, PricePanel, Tier
+from stratlab.domain.points import PointReader, PointRegister
 from stratlab.domain.strategy import Candidate, Critique, ScreeningReport
 from stratlab.domain.trial import (
     Limits,
@@ -171,7 +172,7 @@ class Evaluator(Protocol):
         ...
 
 
-class Transaction(Protocol):
+class Transaction(PointRegister, Protocol):
     """Writes that become visible together, or not at all."""
 
     def save_campaign(self, campaign: Campaign) -> Campaign:
@@ -244,7 +245,7 @@ class Leases(Protocol):
         ...
 
 
-class Repository(Protocol):
+class Repository(PointReader, Protocol):
     """Everything that is stored; every call is safe from any thread."""
 
     def transaction(self) -> AbstractContextManager[Transaction]:

@@ -1,8 +1,10 @@
 """Figures about a campaign itself."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import final
+
+from stratlab.domain.metrics import AnnualSharpe
 
 
 @final
@@ -20,6 +22,9 @@ class CampaignStats:
         score_volatility: Standard deviation of the last ten scores, None below two.
         iterations_since_improvement: Since the best score last rose.
         outcomes: Trials by outcome name.
+        counted_points: Distinct (candidate, parameters) whose score could influence selection,
+            failed ones included: the N that deflates.
+        points: Registered points by purpose.
     """
 
     state_seconds: Mapping[str, float]
@@ -33,3 +38,35 @@ class CampaignStats:
     score_volatility: float | None
     iterations_since_improvement: int
     outcomes: Mapping[str, int]
+    counted_points: int = 0
+    points: Mapping[str, int] = field(default_factory=dict)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class CampaignEstimate:
+    """What a campaign would cost, and what its winner would have to show.
+
+    Attributes:
+        counted_points: Distinct (candidate, parameters) that would count: the planned N.
+        screened_points: Points that only the host's screen would see.
+        backtests: In containers, the validation tier included, smoke runs not.
+        sessions: Of the train and validation tiers together.
+        required_sharpe_ratio: In excess of the benchmark over these sessions, at which the
+            deflated Sharpe ratio reaches 0.95 at the planned N; None for too few sessions.
+        expected_maximum_sharpe_ratio: What the best of N strategies without skill is expected to
+            show.
+        wall_seconds: Expected wall time.
+        seconds_per_backtest: What that was computed with.
+        measured_backtests: How many earlier backtests that is the mean of, 0 for the default.
+    """
+
+    counted_points: int
+    screened_points: int
+    backtests: int
+    sessions: int
+    required_sharpe_ratio: AnnualSharpe | None
+    expected_maximum_sharpe_ratio: AnnualSharpe
+    wall_seconds: float
+    seconds_per_backtest: float
+    measured_backtests: int

@@ -1,6 +1,6 @@
 """The port ``Repository`` on SQLite or PostgreSQL."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Self, final
@@ -22,8 +22,9 @@ from stratlab.domain.errors import (
     NotFoundError,
 )
 from stratlab.domain.events import GENESIS_HASH, Event, EventKind
-from stratlab.domain.trial import TrialResult
-from stratlab.store import event_log
+from stratlab.domain.points import Point
+from stratlab.domain.trial import TrialPurpose, TrialResult
+from stratlab.store import event_log, point_log
 from stratlab.store.audit import AuditTrail
 from stratlab.store.database import Database
 from stratlab.store.encoding import decode, encode, to_microseconds, to_tree
@@ -244,6 +245,16 @@ class SqlRepository:
         """
         with self._database.read() as connection:
             return event_log.page(connection, campaign_id, after, _page(limit))
+
+    def points(self, campaign_id: str, *, after: int = 0, limit: int = 1000) -> Sequence[Point]:
+        """Return entries of the registry in order, from the one behind number ``after`` on."""
+        with self._database.read() as connection:
+            return point_log.page(connection, campaign_id, after, _page(limit))
+
+    def point_counts(self, campaign_id: str) -> Mapping[TrialPurpose, int]:
+        """Return the number of entries of the registry by purpose, of those that have any."""
+        with self._database.read() as connection:
+            return point_log.counts(connection, campaign_id)
 
     def hall_of_fame(self, campaign_id: str) -> Sequence[HallOfFameEntry]:
         """Return the hall of fame, champion first, then by score."""

@@ -17,9 +17,10 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    UniqueConstraint,
 )
 
-REVISION = "0001"
+REVISION = "0002"
 """Alembic revision of this schema; a store at this revision opens without Alembic."""
 
 metadata = MetaData(
@@ -93,6 +94,23 @@ events = Table(
     Column("previous_hash", Text, nullable=False),
     Column("hash", Text, nullable=False),
     # With a rowid, `INSERT OR REPLACE` of an old rowid would delete an event unseen.
+    sqlite_with_rowid=False,
+)
+
+points = Table(
+    "points",
+    metadata,
+    _campaign_key(),
+    Column("number", Integer, primary_key=True),
+    Column("iteration", Integer, nullable=False),
+    Column("candidate", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("occasion", Text, nullable=False),
+    Column("score", Float),
+    Column("parameters", Text, nullable=False),
+    UniqueConstraint("campaign_id", "candidate", "digest", "purpose", "occasion"),
+    # Append-only, like the events and for the same reason.
     sqlite_with_rowid=False,
 )
 

@@ -16,8 +16,9 @@ from stratlab.domain.campaign import (
 )
 from stratlab.domain.errors import InvalidInputError, NotFoundError, WrongStateError
 from stratlab.domain.events import Event, EventKind
+from stratlab.domain.points import Point
 from stratlab.domain.trial import TrialResult
-from stratlab.store import event_log
+from stratlab.store import event_log, point_log
 from stratlab.store.encoding import encode
 from stratlab.store.schema import campaigns, hall_of_fame, iterations, results, transitions
 
@@ -160,6 +161,16 @@ class SqlTransaction:
             InvalidInputError: The payload is not JSON, or the time has no zone.
         """
         return event_log.append(self._connection, campaign_id, at, kind, payload)
+
+    def register_points(self, campaign_id: str, points: Sequence[Point]) -> int:
+        """Append to the campaign's registry what is not there yet; return how much it was.
+
+        Raises:
+            NotFoundError: No such campaign.
+            InvalidInputError: An entry belongs to another campaign, or is not finite.
+        """
+        self._require_campaign(campaign_id)
+        return point_log.append(self._connection, campaign_id, points)
 
     def _require_campaign(self, campaign_id: str) -> None:
         event_log.chain_end(self._connection, campaign_id)
