@@ -122,8 +122,8 @@ def lower(contract: "StrategyContract") -> LoweredContract:
     reaches: dict[str | None, set[Lookback]] = {}
     for name, lookbacks in depths.items():
         for lookback in lookbacks:
-            for stream, bars in lowering.reach(name, lookback):
-                reaches.setdefault(stream, set()).add(bars)
+            for origin, bars in lowering.reach(name, lookback):
+                reaches.setdefault(origin, set()).add(bars)
     found = {stream.name: stream for name in depths if (stream := lowering.stream(name))}
     streams = tuple(found[name] for name in sorted(found))
     timeframes = {name.partition("__")[2] for name in depths} | {each.timeframe for each in streams}
