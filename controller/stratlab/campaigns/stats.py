@@ -11,6 +11,7 @@ from stratlab.campaigns.stop_rules import iterations_since_improvement, score_vo
 from stratlab.domain.campaign import Campaign
 from stratlab.domain.ports import Repository
 from stratlab.domain.stats import CampaignStats
+from stratlab.domain.trial import TrialPurpose
 
 
 def campaign_stats(repository: Repository, campaign_id: str) -> CampaignStats:
@@ -24,6 +25,7 @@ def campaign_stats(repository: Repository, campaign_id: str) -> CampaignStats:
     scores = [outline(iteration).score for iteration in iterations]
     results = [result for iteration in iterations for result in iteration.results]
     gates = [gate for i in iterations if i.evaluation for gate in i.evaluation.gates]
+    points = repository.point_counts(campaign_id)
     return CampaignStats(
         state_seconds=_state_seconds(repository, campaign_id, campaign.updated_at),
         trials=len(results),
@@ -36,6 +38,8 @@ def campaign_stats(repository: Repository, campaign_id: str) -> CampaignStats:
         score_volatility=score_volatility(scores),
         iterations_since_improvement=iterations_since_improvement(scores),
         outcomes=Counter(result.outcome.value for result in results),
+        counted_points=points.get(TrialPurpose.SEARCH, 0),
+        points={purpose.value: count for purpose, count in points.items()},
     )
 
 
@@ -53,6 +57,11 @@ class StatsOfRevisions:
         self._kept = kept
         self._known: OrderedDict[str, tuple[int, CampaignStats]] = OrderedDict()
         self._lock = Lock()
+
+    def forget(self, campaign_id: str) -> None:
+        """Compute the statistics of a campaign again when they are asked for next."""
+        with self._lock:
+            self._known.pop(campaign_id, None)
 
     def of(self, campaign: Campaign) -> CampaignStats:
         """Return the statistics of a campaign as it was at its revision, or a little later.

@@ -1,0 +1,74 @@
+"""Has a candidate generated and its parameter points chosen, and says so to the audit chain."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import final
+
+from stratlab.campaigns.patches import contract_patch
+from stratlab.domain.generation import GenerationRequest
+from stratlab.domain.points import Point, registry_digest
+from stratlab.domain.ports import Generator
+from stratlab.domain.strategy import Candidate
+from stratlab.domain.trial import TrialPurpose
+from stratlab.search.parameters_screen import ParameterScreen
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A candidate that is ready for screening.
+
+    Attributes:
+        candidate: With the points that shall run.
+        patch: What it changed against its first parent.
+        points: What the screen of its parameters judged, to be registered with it.
+        payload: Of the event that tells of it.
+    """
+
+    candidate: Candidate
+    patch: str
+    points: tuple[Point, ...]
+    payload: Mapping[str, object]
+
+
+def draft_candidate(
+    generator: Generator, screen: ParameterScreen, request: GenerationRequest
+) -> Draft:
+    """Return the candidate for an iteration; takes as long as its parameters are screened.
+
+    Raises:
+        InvalidInputError: No valid candidate could be made.
+    """
+    screened = screen.screen(request, generator.generate(request))
+    candidate, lineage = screened.candidate, screened.candidate.lineage
+    parents = [
+        summary.candidate.contract
+        for summary in request.history
+        if summary.candidate and summary.candidate.hash in lineage.parents[:1]
+    ]
+    points = tuple(
+        Point(
+            campaign_id=request.campaign.id,
+            iteration=request.iteration,
+            candidate=candidate.hash,
+            parameters=point.parameters,
+            purpose=TrialPurpose.SCREEN,
+            score=point.score,
+        )
+        for point in screened.points
+    )
+    payload: dict[str, object] = {
+        "iteration": request.iteration,
+        "candidate": candidate.hash,
+        "strategy_id": candidate.strategy_id,
+        "generator": lineage.generator.value,
+        "operator": lineage.operator,
+        "parents": list(lineage.parents),
+        "generation": lineage.generation,
+    }
+    if points:
+        # The registry is no part of the chain; with this, a change of it shows there too.
+        payload["screened"] = {"points": len(points), "digest": registry_digest(points)}
+    return Draft(
+        candidate, contract_patch(next(iter(parents), ""), candidate.contract), points, payload
+    )

@@ -1,0 +1,168 @@
+"""Searches the grid of a contract's parameters: optuna proposes, an objective judges.
+
+Samplers see places on the axes of the grid, never values, so that nothing they propose can lie
+outside of it.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from random import Random
+from typing import TYPE_CHECKING, final
+
+from stratlab.contract.space import Grid, point_key
+from stratlab.domain.search import Sampler
+
+if TYPE_CHECKING:
+    import optuna
+
+    from stratlab.contract.model import StrategyContract
+    from stratlab.domain.trial import Parameters
+
+Objective = Callable[[Sequence["Parameters"]], Sequence[float | None]]
+"""Judges points, the more the better; None where a figure is undefined."""
+
+_Key = frozenset[tuple[str, int | float]]
+
+BATCH = 16
+"""Points that are judged together: the more, the faster, and the less a sampler learns."""
+
+# What samplers learn of a point without a figure; they look at ranks only.
+_UNDEFINED = -1e6
+# Proposals for each point wanted, before the rest is drawn at random: samplers repeat themselves.
+_PATIENCE = 4
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ScoredPoint:
+    """A point and what an objective made of it, None where that is undefined."""
+
+    parameters: "Parameters"
+    score: float | None
+
+
+def search_points(
+    contract: "StrategyContract",
+    objective: Objective,
+    *,
+    sampler: Sampler,
+    count: int,
+    seed: int,
+    tried: Collection[_Key] = (),
+) -> tuple[ScoredPoint, ...]:
+    """Return up to ``count`` distinct points with their scores, in the order of proposal.
+
+    The contract's own values come first, then points of its grid. A grid that has no more points
+    than that is searched whole, whatever the sampler. Equal arguments give equal points.
+
+    Args:
+        contract: Whose space is searched.
+        objective: Judges points; called with up to :data:`BATCH` of them, or with all where no
+            sampler has to learn.
+        sampler: Who proposes points. The grid is walked in even strides.
+        count: How many points are wanted.
+        seed: Of the proposals, from 0 to 2**32 - 1.
+        tried: Points that are neither judged nor returned, as :func:`point_key` gives them.
+    """
+    search = _Search(Grid(contract), objective, set(tried))
+    search.judge([contract.parameters][:count])
+    grid, wanted = search.grid, count - len(search.found)
+    if wanted <= 0:
+        return search.scored()
+    if grid.size <= count + len(search.closed):
+        every = (grid.point(number) for number in range(grid.size))
+        left = (point for point in every if point_key(point) not in search.closed)
+        search.judge(list(islice(left, wanted)))
+    elif sampler is Sampler.GRID:
+        search.judge([grid.point(number * grid.size // wanted) for number in range(wanted)])
+    else:
+        _ask(search, _study(sampler, seed), count)
+    missing = count - len(search.found)
+    if missing > 0:
+        random = Random(seed)  # noqa: S311 - not for secrets
+        search.judge(list(islice(grid.untried(random, search.closed), missing)))
+    return search.scored()
+
+
+def best_points(points: Sequence[ScoredPoint], count: int) -> tuple["Parameters", ...]:
+    """Return the best points, the best first; of equals the one proposed first."""
+    ranked = sorted(points, key=_rank, reverse=True)
+    return tuple(point.parameters for point in ranked[:count])
+
+
+def _rank(point: ScoredPoint) -> tuple[bool, float]:
+    return (point.score is not None, point.score or 0.0)
+
+
+@final
+class _Search:
+    # What was judged so far; `closed` is what must not be judged (again).
+    def __init__(self, grid: Grid, objective: Objective, tried: set[_Key]) -> None:
+        self.grid = grid
+        self.found: dict[_Key, ScoredPoint] = {}
+        self.closed = tried
+        self._objective = objective
+
+    def judge(self, points: Sequence["Parameters"]) -> None:
+        new = {key: point for point in points if (key := point_key(point)) not in self.closed}
+        if not new:
+            return
+        scores = self._objective(list(new.values()))
+        for (key, point), score in zip(new.items(), scores, strict=True):
+            self.found[key] = ScoredPoint(point, score)
+        self.closed |= new.keys()
+
+    def scored(self) -> tuple[ScoredPoint, ...]:
+        return tuple(self.found.values())
+
+
+def _ask(search: _Search, study: "optuna.Study", count: int) -> None:
+    import optuna  # noqa: PLC0415 - keeps start-up fast
+
+    axes = {name: axis for name, axis in search.grid.axes.items() if axis.count > 1}
+    space: dict[str, optuna.distributions.BaseDistribution] = {
+        name: optuna.distributions.IntDistribution(0, axis.count - 1) for name, axis in axes.items()
+    }
+    for own in search.scored():
+        # The contract's own values, at the nearest place of the grid.
+        places = {name: axis.nearest(own.parameters[name]) for name, axis in axes.items()}
+        study.add_trial(optuna.create_trial(params=places, distributions=space, value=_value(own)))
+    asked, patience = 0, _PATIENCE * count
+    while len(search.found) < count and asked < patience:
+        trials = [study.ask(space) for _ in range(min(BATCH, count - len(search.found)))]
+        asked += len(trials)
+        points = [_at(search.grid, trial.params) for trial in trials]
+        search.judge(points)
+        for trial, point in zip(trials, points, strict=True):
+            known = search.found.get(point_key(point))
+            if known is None:
+                # Of another iteration: nothing is known of it here.
+                study.tell(trial, state=optuna.trial.TrialState.FAIL)
+            else:
+                study.tell(trial, _value(known))
+
+
+def _at(grid: Grid, places: Mapping[str, int]) -> dict[str, int | float]:
+    return {name: axis.value(places.get(name, 0)) for name, axis in grid.axes.items()}
+
+
+def _value(point: ScoredPoint) -> float:
+    return _UNDEFINED if point.score is None else point.score
+
+
+def _study(sampler: Sampler, seed: int) -> "optuna.Study":
+    import optuna  # noqa: PLC0415 - keeps start-up fast
+
+    optuna.logging.set_verbosity(optuna.logging.CRITICAL)
+    samplers = optuna.samplers
+    match sampler:
+        case Sampler.CMAES:
+            chosen: optuna.samplers.BaseSampler = samplers.CmaEsSampler(seed=seed, popsize=BATCH)
+        case Sampler.RANDOM:
+            chosen = samplers.RandomSampler(seed=seed)
+        case _:
+            chosen = samplers.TPESampler(seed=seed)
+    # In memory: what must outlast the process is in the registry of points.
+    storage = optuna.storages.InMemoryStorage()
+    return optuna.create_study(storage=storage, sampler=chosen, direction="maximize")
