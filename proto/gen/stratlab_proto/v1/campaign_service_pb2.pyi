@@ -865,6 +865,26 @@ class CampaignStats(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class PointsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     STATE_DURATIONS_FIELD_NUMBER: _builtins.int
     TRIALS_FIELD_NUMBER: _builtins.int
     RETRIES_FIELD_NUMBER: _builtins.int
@@ -876,6 +896,8 @@ class CampaignStats(_message.Message):
     SCORE_VOLATILITY_FIELD_NUMBER: _builtins.int
     ITERATIONS_SINCE_IMPROVEMENT_FIELD_NUMBER: _builtins.int
     OUTCOMES_FIELD_NUMBER: _builtins.int
+    COUNTED_POINTS_FIELD_NUMBER: _builtins.int
+    POINTS_FIELD_NUMBER: _builtins.int
     trials: _builtins.int
     """Trials finished."""
     retries: _builtins.int
@@ -888,6 +910,10 @@ class CampaignStats(_message.Message):
     """Standard deviation of the last ten scores; absent below two."""
     iterations_since_improvement: _builtins.int
     """Iterations since the best score last rose."""
+    counted_points: _builtins.int
+    """Distinct (candidate, parameters) whose score could influence selection, failed ones included:
+    the N that deflates.
+    """
     @_builtins.property
     def state_durations(self) -> _containers.MessageMap[_builtins.str, _duration_pb2.Duration]:
         """Time in each state, by state name."""
@@ -908,6 +934,10 @@ class CampaignStats(_message.Message):
     def outcomes(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
         """Trials by outcome name."""
 
+    @_builtins.property
+    def points(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """Registered points by purpose: search, screen, smoke, rerun, stress, sensitivity."""
+
     def __init__(
         self,
         *,
@@ -922,16 +952,80 @@ class CampaignStats(_message.Message):
         score_volatility: _builtins.float | None = ...,
         iterations_since_improvement: _builtins.int = ...,
         outcomes: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        counted_points: _builtins.int = ...,
+        points: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_score_volatility", b"_score_volatility", "score_volatility", b"score_volatility"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score_volatility", b"_score_volatility", "best_score_trajectory", b"best_score_trajectory", "cost_usd", b"cost_usd", "gate_failures", b"gate_failures", "gate_passes", b"gate_passes", "iterations_since_improvement", b"iterations_since_improvement", "outcomes", b"outcomes", "retries", b"retries", "score_volatility", b"score_volatility", "state_durations", b"state_durations", "tokens", b"tokens", "trials", b"trials"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score_volatility", b"_score_volatility", "best_score_trajectory", b"best_score_trajectory", "cost_usd", b"cost_usd", "counted_points", b"counted_points", "gate_failures", b"gate_failures", "gate_passes", b"gate_passes", "iterations_since_improvement", b"iterations_since_improvement", "outcomes", b"outcomes", "points", b"points", "retries", b"retries", "score_volatility", b"score_volatility", "state_durations", b"state_durations", "tokens", b"tokens", "trials", b"trials"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__score_volatility: _TypeAlias = _typing.Literal["score_volatility"]  # noqa: Y015
     _WhichOneofArgType__score_volatility: _TypeAlias = _typing.Literal["_score_volatility", b"_score_volatility"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__score_volatility) -> _WhichOneofReturnType__score_volatility | None: ...
 
 Global___CampaignStats: _TypeAlias = CampaignStats  # noqa: Y015
+
+@_typing.final
+class CampaignEstimate(_message.Message):
+    """What a campaign would cost and what its winner would have to show."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COUNTED_POINTS_FIELD_NUMBER: _builtins.int
+    SCREENED_POINTS_FIELD_NUMBER: _builtins.int
+    BACKTESTS_FIELD_NUMBER: _builtins.int
+    SESSIONS_FIELD_NUMBER: _builtins.int
+    REQUIRED_SHARPE_RATIO_FIELD_NUMBER: _builtins.int
+    EXPECTED_MAXIMUM_SHARPE_RATIO_FIELD_NUMBER: _builtins.int
+    WALL_TIME_FIELD_NUMBER: _builtins.int
+    BACKTEST_TIME_FIELD_NUMBER: _builtins.int
+    MEASURED_BACKTESTS_FIELD_NUMBER: _builtins.int
+    counted_points: _builtins.int
+    """Distinct (candidate, parameters) whose score can influence selection: the N that deflates."""
+    screened_points: _builtins.int
+    """Points that only the host's screen sees."""
+    backtests: _builtins.int
+    """Backtests in containers, the validation tier included, smoke runs not."""
+    sessions: _builtins.int
+    """Sessions of the train and validation tiers together."""
+    required_sharpe_ratio: _builtins.float
+    """Annual Sharpe ratio in excess of the benchmark, over these sessions, at which the deflated
+    Sharpe ratio reaches 0.95 at the planned N; absent when there are too few sessions.
+    """
+    expected_maximum_sharpe_ratio: _builtins.float
+    """Annual Sharpe ratio that the best of N strategies without skill is expected to show."""
+    measured_backtests: _builtins.int
+    """Earlier backtests on the same data set that this is the mean of; zero: the default."""
+    @_builtins.property
+    def wall_time(self) -> _duration_pb2.Duration:
+        """Expected wall time."""
+
+    @_builtins.property
+    def backtest_time(self) -> _duration_pb2.Duration:
+        """Wall time of one backtest with everything around it, from which that follows."""
+
+    def __init__(
+        self,
+        *,
+        counted_points: _builtins.int = ...,
+        screened_points: _builtins.int = ...,
+        backtests: _builtins.int = ...,
+        sessions: _builtins.int = ...,
+        required_sharpe_ratio: _builtins.float | None = ...,
+        expected_maximum_sharpe_ratio: _builtins.float = ...,
+        wall_time: _duration_pb2.Duration | None = ...,
+        backtest_time: _duration_pb2.Duration | None = ...,
+        measured_backtests: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_required_sharpe_ratio", b"_required_sharpe_ratio", "backtest_time", b"backtest_time", "required_sharpe_ratio", b"required_sharpe_ratio", "wall_time", b"wall_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_required_sharpe_ratio", b"_required_sharpe_ratio", "backtest_time", b"backtest_time", "backtests", b"backtests", "counted_points", b"counted_points", "expected_maximum_sharpe_ratio", b"expected_maximum_sharpe_ratio", "measured_backtests", b"measured_backtests", "required_sharpe_ratio", b"required_sharpe_ratio", "screened_points", b"screened_points", "sessions", b"sessions", "wall_time", b"wall_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__required_sharpe_ratio: _TypeAlias = _typing.Literal["required_sharpe_ratio"]  # noqa: Y015
+    _WhichOneofArgType__required_sharpe_ratio: _TypeAlias = _typing.Literal["_required_sharpe_ratio", b"_required_sharpe_ratio"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__required_sharpe_ratio) -> _WhichOneofReturnType__required_sharpe_ratio | None: ...
+
+Global___CampaignEstimate: _TypeAlias = CampaignEstimate  # noqa: Y015
 
 @_typing.final
 class Iteration(_message.Message):
@@ -1325,6 +1419,30 @@ class CreateCampaignRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CreateCampaignRequest: _TypeAlias = CreateCampaignRequest  # noqa: Y015
+
+@_typing.final
+class EstimateCampaignRequest(_message.Message):
+    """Request of EstimateCampaign."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SPEC_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def spec(self) -> Global___CampaignSpec:
+        """What would be searched for."""
+
+    def __init__(
+        self,
+        *,
+        spec: Global___CampaignSpec | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["spec", b"spec"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["spec", b"spec"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EstimateCampaignRequest: _TypeAlias = EstimateCampaignRequest  # noqa: Y015
 
 @_typing.final
 class GetCampaignRequest(_message.Message):

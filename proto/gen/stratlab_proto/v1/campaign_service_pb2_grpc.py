@@ -40,6 +40,11 @@ class CampaignServiceStub(object):
                 request_serializer=stratlab_dot_v1_dot_campaign__service__pb2.CreateCampaignRequest.SerializeToString,
                 response_deserializer=stratlab_dot_v1_dot_campaign__service__pb2.Campaign.FromString,
                 _registered_method=True)
+        self.EstimateCampaign = channel.unary_unary(
+                '/stratlab.v1.CampaignService/EstimateCampaign',
+                request_serializer=stratlab_dot_v1_dot_campaign__service__pb2.EstimateCampaignRequest.SerializeToString,
+                response_deserializer=stratlab_dot_v1_dot_campaign__service__pb2.CampaignEstimate.FromString,
+                _registered_method=True)
         self.GetCampaign = channel.unary_unary(
                 '/stratlab.v1.CampaignService/GetCampaign',
                 request_serializer=stratlab_dot_v1_dot_campaign__service__pb2.GetCampaignRequest.SerializeToString,
@@ -103,6 +108,13 @@ class CampaignServiceServicer(object):
 
     def CreateCampaign(self, request, context):
         """Creates a campaign and starts it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EstimateCampaign(self, request, context):
+        """Says what a campaign would cost and what its winner would have to show; stores nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -193,6 +205,11 @@ def add_CampaignServiceServicer_to_server(servicer, server):
                     request_deserializer=stratlab_dot_v1_dot_campaign__service__pb2.CreateCampaignRequest.FromString,
                     response_serializer=stratlab_dot_v1_dot_campaign__service__pb2.Campaign.SerializeToString,
             ),
+            'EstimateCampaign': grpc.unary_unary_rpc_method_handler(
+                    servicer.EstimateCampaign,
+                    request_deserializer=stratlab_dot_v1_dot_campaign__service__pb2.EstimateCampaignRequest.FromString,
+                    response_serializer=stratlab_dot_v1_dot_campaign__service__pb2.CampaignEstimate.SerializeToString,
+            ),
             'GetCampaign': grpc.unary_unary_rpc_method_handler(
                     servicer.GetCampaign,
                     request_deserializer=stratlab_dot_v1_dot_campaign__service__pb2.GetCampaignRequest.FromString,
@@ -277,6 +294,33 @@ class CampaignService(object):
             '/stratlab.v1.CampaignService/CreateCampaign',
             stratlab_dot_v1_dot_campaign__service__pb2.CreateCampaignRequest.SerializeToString,
             stratlab_dot_v1_dot_campaign__service__pb2.Campaign.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EstimateCampaign(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stratlab.v1.CampaignService/EstimateCampaign',
+            stratlab_dot_v1_dot_campaign__service__pb2.EstimateCampaignRequest.SerializeToString,
+            stratlab_dot_v1_dot_campaign__service__pb2.CampaignEstimate.FromString,
             options,
             channel_credentials,
             insecure,

@@ -35,6 +35,8 @@ class CampaignServiceStub:
     def __new__(cls, channel: _aio.Channel) -> CampaignServiceAsyncStub: ...
     CreateCampaign: _grpc.UnaryUnaryMultiCallable[_campaign_service_pb2.CreateCampaignRequest, _campaign_service_pb2.Campaign]
     """Creates a campaign and starts it."""
+    EstimateCampaign: _grpc.UnaryUnaryMultiCallable[_campaign_service_pb2.EstimateCampaignRequest, _campaign_service_pb2.CampaignEstimate]
+    """Says what a campaign would cost and what its winner would have to show; stores nothing."""
     GetCampaign: _grpc.UnaryUnaryMultiCallable[_campaign_service_pb2.GetCampaignRequest, _campaign_service_pb2.Campaign]
     """Returns one campaign."""
     ListCampaigns: _grpc.UnaryUnaryMultiCallable[_campaign_service_pb2.ListCampaignsRequest, _campaign_service_pb2.ListCampaignsResponse]
@@ -65,6 +67,8 @@ class CampaignServiceAsyncStub(CampaignServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateCampaign: _aio.UnaryUnaryMultiCallable[_campaign_service_pb2.CreateCampaignRequest, _campaign_service_pb2.Campaign]  # type: ignore[assignment]
     """Creates a campaign and starts it."""
+    EstimateCampaign: _aio.UnaryUnaryMultiCallable[_campaign_service_pb2.EstimateCampaignRequest, _campaign_service_pb2.CampaignEstimate]  # type: ignore[assignment]
+    """Says what a campaign would cost and what its winner would have to show; stores nothing."""
     GetCampaign: _aio.UnaryUnaryMultiCallable[_campaign_service_pb2.GetCampaignRequest, _campaign_service_pb2.Campaign]  # type: ignore[assignment]
     """Returns one campaign."""
     ListCampaigns: _aio.UnaryUnaryMultiCallable[_campaign_service_pb2.ListCampaignsRequest, _campaign_service_pb2.ListCampaignsResponse]  # type: ignore[assignment]
@@ -98,6 +102,14 @@ class CampaignServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_campaign_service_pb2.Campaign, _abc.Awaitable[_campaign_service_pb2.Campaign]]:
         """Creates a campaign and starts it."""
+
+    @_abc_1.abstractmethod
+    def EstimateCampaign(
+        self,
+        request: _campaign_service_pb2.EstimateCampaignRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_campaign_service_pb2.CampaignEstimate, _abc.Awaitable[_campaign_service_pb2.CampaignEstimate]]:
+        """Says what a campaign would cost and what its winner would have to show; stores nothing."""
 
     @_abc_1.abstractmethod
     def GetCampaign(

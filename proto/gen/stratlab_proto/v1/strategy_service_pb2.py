@@ -22,20 +22,30 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
+from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from stratlab_proto.v1 import common_pb2 as stratlab_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"stratlab/v1/strategy_service.proto\x12\x0bstratlab.v1\x1a\x18stratlab/v1/common.proto\")\n\x17ValidateStrategyRequest\x12\x0e\n\x06source\x18\x01 \x01(\t\"R\n\x18ValidateStrategyResponse\x12\x0e\n\x06passed\x18\x01 \x01(\x08\x12&\n\x08\x66indings\x18\x02 \x03(\x0b\x32\x14.stratlab.v1.Finding2r\n\x0fStrategyService\x12_\n\x10ValidateStrategy\x12$.stratlab.v1.ValidateStrategyRequest\x1a%.stratlab.v1.ValidateStrategyResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"stratlab/v1/strategy_service.proto\x12\x0bstratlab.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x18stratlab/v1/common.proto\"O\n\x17ValidateStrategyRequest\x12\x0e\n\x06source\x18\x01 \x01(\t\x12$\n\x05smoke\x18\x02 \x01(\x0b\x32\x15.stratlab.v1.SmokeRun\"k\n\x08SmokeRun\x12\x10\n\x08\x64\x61ta_set\x18\x01 \x01(\t\x12\x0f\n\x07symbols\x18\x02 \x03(\t\x12+\n\nparameters\x18\x03 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x0f\n\x07seconds\x18\x04 \x01(\x05\"R\n\x18ValidateStrategyResponse\x12\x0e\n\x06passed\x18\x01 \x01(\x08\x12&\n\x08\x66indings\x18\x02 \x03(\x0b\x32\x14.stratlab.v1.Finding\"\x84\x01\n\x19MeasureSensitivityRequest\x12\x12\n\x08\x63ontract\x18\x01 \x01(\tH\x00\x12\x12\n\x08\x63\x61mpaign\x18\x02 \x01(\tH\x00\x12\x11\n\titeration\x18\x03 \x01(\x05\x12\x10\n\x08\x64\x61ta_set\x18\x04 \x01(\t\x12\x0f\n\x07symbols\x18\x05 \x03(\tB\t\n\x07subject\"\x95\x03\n\x0bSensitivity\x12\x13\n\x0bstrategy_id\x18\x01 \x01(\t\x12\x10\n\x08\x63\x61mpaign\x18\x02 \x01(\t\x12\x11\n\titeration\x18\x03 \x01(\x05\x12\x11\n\tcandidate\x18\x04 \x01(\t\x12+\n\nparameters\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x19\n\x0csharpe_ratio\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12\x18\n\x0bmean_change\x18\x07 \x01(\x01H\x01\x88\x01\x01\x12\x19\n\x0cworst_change\x18\x08 \x01(\x01H\x02\x88\x01\x01\x12\'\n\theat_maps\x18\t \x03(\x0b\x32\x14.stratlab.v1.HeatMap\x12\x0e\n\x06points\x18\n \x01(\x05\x12\x12\n\nregistered\x18\x0b \x01(\x05\x12,\n\twall_time\x18\x0c \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07\x63\x61veats\x18\r \x03(\tB\x0f\n\r_sharpe_ratioB\x0e\n\x0c_mean_changeB\x0f\n\r_worst_change\"h\n\x07HeatMap\x12\x0b\n\x03row\x18\x01 \x01(\t\x12\x12\n\nrow_values\x18\x02 \x03(\x01\x12\x0e\n\x06\x63olumn\x18\x03 \x01(\t\x12\x15\n\rcolumn_values\x18\x04 \x03(\x01\x12\x15\n\rsharpe_ratios\x18\x05 \x03(\x01\x32\xca\x01\n\x0fStrategyService\x12_\n\x10ValidateStrategy\x12$.stratlab.v1.ValidateStrategyRequest\x1a%.stratlab.v1.ValidateStrategyResponse\x12V\n\x12MeasureSensitivity\x12&.stratlab.v1.MeasureSensitivityRequest\x1a\x18.stratlab.v1.Sensitivityb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'stratlab.v1.strategy_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_VALIDATESTRATEGYREQUEST']._serialized_start=77
-  _globals['_VALIDATESTRATEGYREQUEST']._serialized_end=118
-  _globals['_VALIDATESTRATEGYRESPONSE']._serialized_start=120
-  _globals['_VALIDATESTRATEGYRESPONSE']._serialized_end=202
-  _globals['_STRATEGYSERVICE']._serialized_start=204
-  _globals['_STRATEGYSERVICE']._serialized_end=318
+  _globals['_VALIDATESTRATEGYREQUEST']._serialized_start=139
+  _globals['_VALIDATESTRATEGYREQUEST']._serialized_end=218
+  _globals['_SMOKERUN']._serialized_start=220
+  _globals['_SMOKERUN']._serialized_end=327
+  _globals['_VALIDATESTRATEGYRESPONSE']._serialized_start=329
+  _globals['_VALIDATESTRATEGYRESPONSE']._serialized_end=411
+  _globals['_MEASURESENSITIVITYREQUEST']._serialized_start=414
+  _globals['_MEASURESENSITIVITYREQUEST']._serialized_end=546
+  _globals['_SENSITIVITY']._serialized_start=549
+  _globals['_SENSITIVITY']._serialized_end=954
+  _globals['_HEATMAP']._serialized_start=956
+  _globals['_HEATMAP']._serialized_end=1060
+  _globals['_STRATEGYSERVICE']._serialized_start=1063
+  _globals['_STRATEGYSERVICE']._serialized_end=1265
 # @@protoc_insertion_point(module_scope)

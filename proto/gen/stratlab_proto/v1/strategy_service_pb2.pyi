@@ -5,7 +5,9 @@ Strategies that were written elsewhere."""
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
+from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf.internal import containers as _containers
 from stratlab_proto.v1 import common_pb2 as _common_pb2
 import builtins as _builtins
@@ -26,20 +28,64 @@ class ValidateStrategyRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SOURCE_FIELD_NUMBER: _builtins.int
+    SMOKE_FIELD_NUMBER: _builtins.int
     source: _builtins.str
     """Zipline Python."""
+    @_builtins.property
+    def smoke(self) -> Global___SmokeRun:
+        """Run what passes for a moment, as the last layer; absent: run nothing."""
+
     def __init__(
         self,
         *,
         source: _builtins.str = ...,
+        smoke: Global___SmokeRun | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["smoke", b"smoke"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["smoke", b"smoke", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ValidateStrategyRequest: _TypeAlias = ValidateStrategyRequest  # noqa: Y015
+
+@_typing.final
+class SmokeRun(_message.Message):
+    """A run over the first year of the train tier in a container of its own; its result does not count."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATA_SET_FIELD_NUMBER: _builtins.int
+    SYMBOLS_FIELD_NUMBER: _builtins.int
+    PARAMETERS_FIELD_NUMBER: _builtins.int
+    SECONDS_FIELD_NUMBER: _builtins.int
+    data_set: _builtins.str
+    """Name of the data set; empty: us-daily."""
+    seconds: _builtins.int
+    """Longest CPU and wall time, 1 to 30; zero: 30."""
+    @_builtins.property
+    def symbols(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Symbols that the container may trade; empty: all of the data set."""
+
+    @_builtins.property
+    def parameters(self) -> _struct_pb2.Struct:
+        """Values of context.params."""
+
+    def __init__(
+        self,
+        *,
+        data_set: _builtins.str = ...,
+        symbols: _abc.Iterable[_builtins.str] | None = ...,
+        parameters: _struct_pb2.Struct | None = ...,
+        seconds: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["parameters", b"parameters"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data_set", b"data_set", "parameters", b"parameters", "seconds", b"seconds", "symbols", b"symbols"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SmokeRun: _TypeAlias = SmokeRun  # noqa: Y015
 
 @_typing.final
 class ValidateStrategyResponse(_message.Message):
@@ -68,3 +114,178 @@ class ValidateStrategyResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ValidateStrategyResponse: _TypeAlias = ValidateStrategyResponse  # noqa: Y015
+
+@_typing.final
+class MeasureSensitivityRequest(_message.Message):
+    """Request of MeasureSensitivity."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTRACT_FIELD_NUMBER: _builtins.int
+    CAMPAIGN_FIELD_NUMBER: _builtins.int
+    ITERATION_FIELD_NUMBER: _builtins.int
+    DATA_SET_FIELD_NUMBER: _builtins.int
+    SYMBOLS_FIELD_NUMBER: _builtins.int
+    contract: _builtins.str
+    """A strategy contract, JSON or YAML, around its own values."""
+    campaign: _builtins.str
+    """campaigns/{campaign}: one of its candidates around its best point, on the campaign's markets."""
+    iteration: _builtins.int
+    """Iteration of the campaign; zero: of its champion, or else of the candidate of its verdict."""
+    data_set: _builtins.str
+    """Data set for a contract; empty: us-daily."""
+    @_builtins.property
+    def symbols(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Symbols traded together for a contract; empty: the contract's, or else all."""
+
+    def __init__(
+        self,
+        *,
+        contract: _builtins.str = ...,
+        campaign: _builtins.str = ...,
+        iteration: _builtins.int = ...,
+        data_set: _builtins.str = ...,
+        symbols: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["campaign", b"campaign", "contract", b"contract", "subject", b"subject"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["campaign", b"campaign", "contract", b"contract", "data_set", b"data_set", "iteration", b"iteration", "subject", b"subject", "symbols", b"symbols"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_subject: _TypeAlias = _typing.Literal["contract", "campaign"]  # noqa: Y015
+    _WhichOneofArgType_subject: _TypeAlias = _typing.Literal["subject", b"subject"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_subject) -> _WhichOneofReturnType_subject | None: ...
+
+Global___MeasureSensitivityRequest: _TypeAlias = MeasureSensitivityRequest  # noqa: Y015
+
+@_typing.final
+class Sensitivity(_message.Message):
+    """How much of a strategy's result depends on its exact parameters."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STRATEGY_ID_FIELD_NUMBER: _builtins.int
+    CAMPAIGN_FIELD_NUMBER: _builtins.int
+    ITERATION_FIELD_NUMBER: _builtins.int
+    CANDIDATE_FIELD_NUMBER: _builtins.int
+    PARAMETERS_FIELD_NUMBER: _builtins.int
+    SHARPE_RATIO_FIELD_NUMBER: _builtins.int
+    MEAN_CHANGE_FIELD_NUMBER: _builtins.int
+    WORST_CHANGE_FIELD_NUMBER: _builtins.int
+    HEAT_MAPS_FIELD_NUMBER: _builtins.int
+    POINTS_FIELD_NUMBER: _builtins.int
+    REGISTERED_FIELD_NUMBER: _builtins.int
+    WALL_TIME_FIELD_NUMBER: _builtins.int
+    CAVEATS_FIELD_NUMBER: _builtins.int
+    strategy_id: _builtins.str
+    """Identifier from the contract."""
+    campaign: _builtins.str
+    """campaigns/{campaign} that it comes from, or empty."""
+    iteration: _builtins.int
+    """Iteration that it comes from, or zero."""
+    candidate: _builtins.str
+    """Hash of the candidate, or empty."""
+    sharpe_ratio: _builtins.float
+    """Annual Sharpe ratio of the centre; absent where it is undefined."""
+    mean_change: _builtins.float
+    """Mean annual Sharpe ratio of all points around the centre, minus the centre's."""
+    worst_change: _builtins.float
+    """The same of the worst point around the centre."""
+    points: _builtins.int
+    """Points that were judged, the centre included."""
+    registered: _builtins.int
+    """Points that were new to the campaign's registry."""
+    @_builtins.property
+    def parameters(self) -> _struct_pb2.Struct:
+        """The centre: parameters that everything is compared with."""
+
+    @_builtins.property
+    def heat_maps(self) -> _containers.RepeatedCompositeFieldContainer[Global___HeatMap]:
+        """One for each pair of parameters, or for the only parameter."""
+
+    @_builtins.property
+    def wall_time(self) -> _duration_pb2.Duration:
+        """How long it took."""
+
+    @_builtins.property
+    def caveats(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What to know about the data."""
+
+    def __init__(
+        self,
+        *,
+        strategy_id: _builtins.str = ...,
+        campaign: _builtins.str = ...,
+        iteration: _builtins.int = ...,
+        candidate: _builtins.str = ...,
+        parameters: _struct_pb2.Struct | None = ...,
+        sharpe_ratio: _builtins.float | None = ...,
+        mean_change: _builtins.float | None = ...,
+        worst_change: _builtins.float | None = ...,
+        heat_maps: _abc.Iterable[Global___HeatMap] | None = ...,
+        points: _builtins.int = ...,
+        registered: _builtins.int = ...,
+        wall_time: _duration_pb2.Duration | None = ...,
+        caveats: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_mean_change", b"_mean_change", "_sharpe_ratio", b"_sharpe_ratio", "_worst_change", b"_worst_change", "mean_change", b"mean_change", "parameters", b"parameters", "sharpe_ratio", b"sharpe_ratio", "wall_time", b"wall_time", "worst_change", b"worst_change"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_mean_change", b"_mean_change", "_sharpe_ratio", b"_sharpe_ratio", "_worst_change", b"_worst_change", "campaign", b"campaign", "candidate", b"candidate", "caveats", b"caveats", "heat_maps", b"heat_maps", "iteration", b"iteration", "mean_change", b"mean_change", "parameters", b"parameters", "points", b"points", "registered", b"registered", "sharpe_ratio", b"sharpe_ratio", "strategy_id", b"strategy_id", "wall_time", b"wall_time", "worst_change", b"worst_change"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__mean_change: _TypeAlias = _typing.Literal["mean_change"]  # noqa: Y015
+    _WhichOneofArgType__mean_change: _TypeAlias = _typing.Literal["_mean_change", b"_mean_change"]  # noqa: Y015
+    _WhichOneofReturnType__sharpe_ratio: _TypeAlias = _typing.Literal["sharpe_ratio"]  # noqa: Y015
+    _WhichOneofArgType__sharpe_ratio: _TypeAlias = _typing.Literal["_sharpe_ratio", b"_sharpe_ratio"]  # noqa: Y015
+    _WhichOneofReturnType__worst_change: _TypeAlias = _typing.Literal["worst_change"]  # noqa: Y015
+    _WhichOneofArgType__worst_change: _TypeAlias = _typing.Literal["_worst_change", b"_worst_change"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__mean_change) -> _WhichOneofReturnType__mean_change | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__sharpe_ratio) -> _WhichOneofReturnType__sharpe_ratio | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__worst_change) -> _WhichOneofReturnType__worst_change | None: ...
+
+Global___Sensitivity: _TypeAlias = Sensitivity  # noqa: Y015
+
+@_typing.final
+class HeatMap(_message.Message):
+    """Annual Sharpe ratios with two parameters moved, or one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROW_FIELD_NUMBER: _builtins.int
+    ROW_VALUES_FIELD_NUMBER: _builtins.int
+    COLUMN_FIELD_NUMBER: _builtins.int
+    COLUMN_VALUES_FIELD_NUMBER: _builtins.int
+    SHARPE_RATIOS_FIELD_NUMBER: _builtins.int
+    row: _builtins.str
+    """Parameter of the rows."""
+    column: _builtins.str
+    """Parameter of the columns; empty for a single parameter, which has one column."""
+    @_builtins.property
+    def row_values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Its values, ascending."""
+
+    @_builtins.property
+    def column_values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Its values, ascending."""
+
+    @_builtins.property
+    def sharpe_ratios(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Row after row; NaN where the ratio is undefined."""
+
+    def __init__(
+        self,
+        *,
+        row: _builtins.str = ...,
+        row_values: _abc.Iterable[_builtins.float] | None = ...,
+        column: _builtins.str = ...,
+        column_values: _abc.Iterable[_builtins.float] | None = ...,
+        sharpe_ratios: _abc.Iterable[_builtins.float] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["column", b"column", "column_values", b"column_values", "row", b"row", "row_values", b"row_values", "sharpe_ratios", b"sharpe_ratios"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HeatMap: _TypeAlias = HeatMap  # noqa: Y015

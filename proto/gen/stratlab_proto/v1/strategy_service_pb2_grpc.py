@@ -40,6 +40,11 @@ class StrategyServiceStub(object):
                 request_serializer=stratlab_dot_v1_dot_strategy__service__pb2.ValidateStrategyRequest.SerializeToString,
                 response_deserializer=stratlab_dot_v1_dot_strategy__service__pb2.ValidateStrategyResponse.FromString,
                 _registered_method=True)
+        self.MeasureSensitivity = channel.unary_unary(
+                '/stratlab.v1.StrategyService/MeasureSensitivity',
+                request_serializer=stratlab_dot_v1_dot_strategy__service__pb2.MeasureSensitivityRequest.SerializeToString,
+                response_deserializer=stratlab_dot_v1_dot_strategy__service__pb2.Sensitivity.FromString,
+                _registered_method=True)
 
 
 class StrategyServiceServicer(object):
@@ -47,7 +52,15 @@ class StrategyServiceServicer(object):
     """
 
     def ValidateStrategy(self, request, context):
-        """Screens source without running it.
+        """Screens source without running it, or lastly in a short run.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MeasureSensitivity(self, request, context):
+        """Moves the parameters of a contract a little and says what becomes of its Sharpe ratio on the
+        train tier; runs no foreign code. Points of a campaign's candidate are registered.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -60,6 +73,11 @@ def add_StrategyServiceServicer_to_server(servicer, server):
                     servicer.ValidateStrategy,
                     request_deserializer=stratlab_dot_v1_dot_strategy__service__pb2.ValidateStrategyRequest.FromString,
                     response_serializer=stratlab_dot_v1_dot_strategy__service__pb2.ValidateStrategyResponse.SerializeToString,
+            ),
+            'MeasureSensitivity': grpc.unary_unary_rpc_method_handler(
+                    servicer.MeasureSensitivity,
+                    request_deserializer=stratlab_dot_v1_dot_strategy__service__pb2.MeasureSensitivityRequest.FromString,
+                    response_serializer=stratlab_dot_v1_dot_strategy__service__pb2.Sensitivity.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -90,6 +108,33 @@ class StrategyService(object):
             '/stratlab.v1.StrategyService/ValidateStrategy',
             stratlab_dot_v1_dot_strategy__service__pb2.ValidateStrategyRequest.SerializeToString,
             stratlab_dot_v1_dot_strategy__service__pb2.ValidateStrategyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MeasureSensitivity(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stratlab.v1.StrategyService/MeasureSensitivity',
+            stratlab_dot_v1_dot_strategy__service__pb2.MeasureSensitivityRequest.SerializeToString,
+            stratlab_dot_v1_dot_strategy__service__pb2.Sensitivity.FromString,
             options,
             channel_credentials,
             insecure,

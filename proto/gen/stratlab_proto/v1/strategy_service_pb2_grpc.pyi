@@ -34,7 +34,11 @@ class StrategyServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> StrategyServiceAsyncStub: ...
     ValidateStrategy: _grpc.UnaryUnaryMultiCallable[_strategy_service_pb2.ValidateStrategyRequest, _strategy_service_pb2.ValidateStrategyResponse]
-    """Screens source without running it."""
+    """Screens source without running it, or lastly in a short run."""
+    MeasureSensitivity: _grpc.UnaryUnaryMultiCallable[_strategy_service_pb2.MeasureSensitivityRequest, _strategy_service_pb2.Sensitivity]
+    """Moves the parameters of a contract a little and says what becomes of its Sharpe ratio on the
+    train tier; runs no foreign code. Points of a campaign's candidate are registered.
+    """
 
 @_typing.type_check_only
 class StrategyServiceAsyncStub(StrategyServiceStub):
@@ -42,7 +46,11 @@ class StrategyServiceAsyncStub(StrategyServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ValidateStrategy: _aio.UnaryUnaryMultiCallable[_strategy_service_pb2.ValidateStrategyRequest, _strategy_service_pb2.ValidateStrategyResponse]  # type: ignore[assignment]
-    """Screens source without running it."""
+    """Screens source without running it, or lastly in a short run."""
+    MeasureSensitivity: _aio.UnaryUnaryMultiCallable[_strategy_service_pb2.MeasureSensitivityRequest, _strategy_service_pb2.Sensitivity]  # type: ignore[assignment]
+    """Moves the parameters of a contract a little and says what becomes of its Sharpe ratio on the
+    train tier; runs no foreign code. Points of a campaign's candidate are registered.
+    """
 
 class StrategyServiceServicer(metaclass=_abc_1.ABCMeta):
     """Judges strategy source."""
@@ -53,6 +61,16 @@ class StrategyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _strategy_service_pb2.ValidateStrategyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_strategy_service_pb2.ValidateStrategyResponse, _abc.Awaitable[_strategy_service_pb2.ValidateStrategyResponse]]:
-        """Screens source without running it."""
+        """Screens source without running it, or lastly in a short run."""
+
+    @_abc_1.abstractmethod
+    def MeasureSensitivity(
+        self,
+        request: _strategy_service_pb2.MeasureSensitivityRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_strategy_service_pb2.Sensitivity, _abc.Awaitable[_strategy_service_pb2.Sensitivity]]:
+        """Moves the parameters of a contract a little and says what becomes of its Sharpe ratio on the
+        train tier; runs no foreign code. Points of a campaign's candidate are registered.
+        """
 
 def add_StrategyServiceServicer_to_server(servicer: StrategyServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
