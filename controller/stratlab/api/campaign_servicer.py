@@ -13,16 +13,22 @@ import grpc
 from stratlab.api.access.callers import current_caller
 from stratlab.api.access.roles import denied
 from stratlab.api.backend import Backend
-from stratlab.api.convert.campaign import artifact_to_proto, campaign_to_proto, event_to_proto
+from stratlab.api.convert.campaign import (
+    artifact_to_proto,
+    campaign_to_proto,
+    estimate_to_proto,
+    event_to_proto,
+)
 from stratlab.api.convert.iteration import iteration_to_proto
 from stratlab.api.convert.spec import spec_fields
 from stratlab.api.convert.trial import progress_to_proto
 from stratlab.api.names import parse_artifact, parse_campaign, parse_iteration
 from stratlab.api.paging import cut_page, decode_token, page_size
 from stratlab.api.validation import MAX_REQUEST_ID, parse_spec, with_server_defaults
+from stratlab.campaigns.estimate import estimate_campaign
 from stratlab.campaigns.stats import StatsOfRevisions
 from stratlab.domain.access import Role
-from stratlab.domain.campaign import Campaign
+from stratlab.domain.campaign import Campaign, CampaignSpec
 from stratlab.domain.errors import InvalidInputError
 from stratlab.domain.events import Event
 from stratlab.generation import templates_for
@@ -39,12 +45,13 @@ class CampaignServicer(rpc.CampaignServiceServicer):
     Args:
         backend: The lab behind the API.
         runtime: Container runtime of specifications that name none.
+        stats: Figures about campaigns.
     """
 
-    def __init__(self, backend: Backend, runtime: str) -> None:
+    def __init__(self, backend: Backend, runtime: str, stats: StatsOfRevisions) -> None:
         self._backend = backend
         self._runtime = runtime
-        self._stats = StatsOfRevisions(backend.repository)
+        self._stats = stats
 
     async def CreateCampaign(
         self, request: pb.CreateCampaignRequest, context: _Context
@@ -54,14 +61,21 @@ class CampaignServicer(rpc.CampaignServiceServicer):
             raise InvalidInputError(
                 f"request_id: longer than {MAX_REQUEST_ID} characters", field="request_id"
             )
-        spec = parse_spec(spec_fields(request.spec))
-        data_set = await asyncio.to_thread(self._backend.market_data.get, spec.data_set)
-        spec = with_server_defaults(spec, data_set, self._runtime)
-        # A search that could generate nothing is refused before it is stored.
-        await asyncio.to_thread(templates_for, spec)
+        spec = await self._checked(request.spec)
         request_id = request.request_id or uuid.uuid4().hex
         actor = current_caller().name
         return await self._described(await self._backend.manager.create(spec, request_id, actor))
+
+    async def EstimateCampaign(
+        self, request: pb.EstimateCampaignRequest, context: _Context
+    ) -> pb.CampaignEstimate:
+        """Say what a campaign would cost; nothing is stored."""
+        spec = await self._checked(request.spec)
+        backend = self._backend
+        estimate = await asyncio.to_thread(
+            estimate_campaign, spec, backend.repository, backend.market_data
+        )
+        return estimate_to_proto(estimate)
 
     async def GetCampaign(self, request: pb.GetCampaignRequest, context: _Context) -> pb.Campaign:
         """Return one campaign with its hall of fame and figures."""
@@ -183,6 +197,14 @@ class CampaignServicer(rpc.CampaignServiceServicer):
         chunks = artifacts.read(artifact)
         while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
             yield pb.DownloadArtifactResponse(data=chunk)
+
+    async def _checked(self, message: pb.CampaignSpec) -> CampaignSpec:
+        spec = parse_spec(spec_fields(message))
+        data_set = await asyncio.to_thread(self._backend.market_data.get, spec.data_set)
+        spec = with_server_defaults(spec, data_set, self._runtime)
+        # A search that could generate nothing is refused before it is stored.
+        await asyncio.to_thread(templates_for, spec)
+        return spec
 
     async def _steer(
         self, name: str, move: Callable[[str, str], Awaitable[Campaign]]

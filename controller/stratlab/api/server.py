@@ -18,6 +18,7 @@ from stratlab.api.lifetimes import Lifetimes, Phase
 from stratlab.api.listener import claim, socket_path
 from stratlab.api.network import Network
 from stratlab.api.strategy_servicer import StrategyServicer
+from stratlab.campaigns.stats import StatsOfRevisions
 from stratlab.domain.errors import AlreadyExistsError, InfrastructureError
 from stratlab_proto.v1 import (
     backtest_service_pb2,
@@ -177,14 +178,15 @@ class ApiServer:
             options=_OPTIONS,
             maximum_concurrent_rpcs=_MAX_CALLS,
         )
+        stats = StatsOfRevisions(self._backend.repository)
         campaign_service_pb2_grpc.add_CampaignServiceServicer_to_server(
-            CampaignServicer(self._backend, self._runtime), server
+            CampaignServicer(self._backend, self._runtime, stats), server
         )
         backtest_service_pb2_grpc.add_BacktestServiceServicer_to_server(
             BacktestServicer(self._backend, self._runtime), server
         )
         strategy_service_pb2_grpc.add_StrategyServiceServicer_to_server(
-            StrategyServicer(self._backend), server
+            StrategyServicer(self._backend, stats), server
         )
         health_pb2_grpc.add_HealthServicer_to_server(status, server)
         reflection.enable_server_reflection(

@@ -1,4 +1,4 @@
-"""``stratlab campaign``: create, run, list, show, watch, pause, resume, approve, cancel."""
+"""``stratlab campaign``: estimate, create, run, list, show, watch, and what steers them."""
 # ruff: noqa: PLC0415 (keeps start-up fast: `--help` imports none of it)
 
 from pathlib import Path
@@ -38,6 +38,13 @@ _TemplateOption = Annotated[
 _PointsOption = Annotated[
     int | None, typer.Option("--points", help="Parameter sets tried per iteration [1].")
 ]
+_ScreenOption = Annotated[
+    int | None,
+    typer.Option("--screen", help="Points that the host tries before them, 0 for none [64]."),
+]
+_SamplerOption = Annotated[
+    str | None, typer.Option("--sampler", help="tpe, random, cmaes or grid [tpe].")
+]
 _IterationsOption = Annotated[
     int | None, typer.Option("--iterations", help="At most so many [20].")
 ]
@@ -64,6 +71,7 @@ _RuntimeOption = Annotated[
 
 @app.command("create", help="Create a campaign on the running server and return at once.")
 @app.command("run", help="Create a campaign and follow it to its verdict; needs no server.")
+@app.command("estimate", help="Say what a campaign would cost, and what its winner must show.")
 def start(
     context: typer.Context,
     spec: _SpecOption = None,
@@ -75,6 +83,8 @@ def start(
     generator: _GeneratorOption = None,
     template: _TemplateOption = None,
     points: _PointsOption = None,
+    screen: _ScreenOption = None,
+    sampler: _SamplerOption = None,
     iterations: _IterationsOption = None,
     max_seconds: _WallOption = None,
     gate: _GateOption = None,
@@ -85,7 +95,7 @@ def start(
     runtime: _RuntimeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Create a campaign; both commands take the same specification."""
+    """Create a campaign, or say what it would cost: all take the same specification."""
     from stratlab.cli.campaign_spec import SpecFlags, build_spec
 
     message = build_spec(
@@ -99,6 +109,8 @@ def start(
             generator=generator,
             templates=tuple(template or ()),
             points=points,
+            screen_points=screen,
+            sampler=sampler,
             iterations=iterations,
             wall_seconds=max_seconds,
             gates=tuple(gate or ()),
@@ -110,10 +122,8 @@ def start(
         )
     )
     settings = settings_of(context)
-    if context.info_name == "run":
-        _run(settings, message, as_json=as_json)
-    else:
-        _create(settings, message, as_json=as_json)
+    act = {"run": _run, "estimate": _estimate}.get(context.info_name or "", _create)
+    act(settings, message, as_json=as_json)
 
 
 @app.command("list")
@@ -223,6 +233,18 @@ def _create(settings: "Settings", spec: "pb.CampaignSpec", *, as_json: bool) -> 
     else:
         print_line(_id(campaign))
         print_note("Follow it with `stratlab campaign watch`.")
+
+
+def _estimate(settings: "Settings", spec: "pb.CampaignSpec", *, as_json: bool) -> None:
+    from stratlab.cli.connection import server_or_records
+    from stratlab.cli.estimate import print_estimate
+
+    with server_or_records(settings) as client:
+        estimate = client.estimate_campaign(spec)
+    if as_json:
+        print_json(plain(estimate))
+    else:
+        print_estimate(estimate)
 
 
 def _run(settings: "Settings", spec: "pb.CampaignSpec", *, as_json: bool) -> None:

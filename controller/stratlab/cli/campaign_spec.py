@@ -32,6 +32,8 @@ class SpecFlags:
     generator: str | None = None
     templates: tuple[str, ...] = ()
     points: int | None = None
+    screen_points: int | None = None
+    sampler: str | None = None
     iterations: int | None = None
     wall_seconds: float | None = None
     gates: tuple[str, ...] = ()
@@ -72,6 +74,12 @@ def build_spec(flags: SpecFlags) -> campaign_service_pb2.CampaignSpec:
     _merge(fields, "stop_rules", stops)
     _merge(fields, "gates", parse_pairs(flags.gates, "--gate"))
     _merge(fields, "cost_model", {"kind": flags.cost_model} if flags.cost_model else {})
+    search = {"screen_points": flags.screen_points, "sampler": flags.sampler}
+    _merge(
+        fields,
+        "parameter_search",
+        {name: value for name, value in search.items() if value is not None},
+    )
     return spec_to_proto(parse_spec(fields))
 
 

@@ -17,6 +17,7 @@ from stratlab.cli import (
     health,
     interrupts,
     report,
+    sensitivity,
     serve,
     token,
 )
@@ -42,6 +43,7 @@ app.command()(health.health)
 app.add_typer(campaign.app, name="campaign")
 app.command()(backtest.backtest)
 app.command()(backtest.validate)
+app.command()(sensitivity.sensitivity)
 app.add_typer(data.app, name="data")
 app.add_typer(audit.app, name="audit")
 app.add_typer(token.app, name="token")

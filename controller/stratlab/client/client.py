@@ -115,6 +115,13 @@ class Client:
         )
         return self._repeat(self._campaigns.CreateCampaign, request)
 
+    def estimate_campaign(
+        self, spec: campaign_service_pb2.CampaignSpec
+    ) -> campaign_service_pb2.CampaignEstimate:
+        """Return what a campaign would cost and what its winner would have to show."""
+        request = campaign_service_pb2.EstimateCampaignRequest(spec=spec)
+        return self._repeat(self._campaigns.EstimateCampaign, request)
+
     def get_campaign(self, campaign: str) -> campaign_service_pb2.Campaign:
         """Return one campaign with its hall of fame and figures."""
         request = campaign_service_pb2.GetCampaignRequest(name=_name(campaign))
@@ -258,6 +265,14 @@ class Client:
         """Screen source without running it."""
         request = strategy_service_pb2.ValidateStrategyRequest(source=source)
         return self._repeat(self._strategies.ValidateStrategy, request)
+
+    def measure_sensitivity(
+        self, request: strategy_service_pb2.MeasureSensitivityRequest
+    ) -> strategy_service_pb2.Sensitivity:
+        """Return what becomes of a strategy when its parameters are moved a little."""
+        if request.campaign:
+            request.campaign = _name(request.campaign)
+        return self._repeat(self._strategies.MeasureSensitivity, request)
 
     def _check_health(self, service: str, timeout: float) -> bool:
         request = health_pb2.HealthCheckRequest(service=service)

@@ -12,6 +12,7 @@ _WORK = Role.RESEARCHER
 REQUIRED_ROLES: Mapping[str, Role] = MappingProxyType(
     {
         "/stratlab.v1.CampaignService/CreateCampaign": _WORK,
+        "/stratlab.v1.CampaignService/EstimateCampaign": _READ,
         "/stratlab.v1.CampaignService/GetCampaign": _READ,
         "/stratlab.v1.CampaignService/ListCampaigns": _READ,
         # Of campaigns that others created, the servicer asks for an operator.
@@ -27,6 +28,7 @@ REQUIRED_ROLES: Mapping[str, Role] = MappingProxyType(
         "/stratlab.v1.BacktestService/RunBacktest": _WORK,
         "/stratlab.v1.BacktestService/ListDatasets": _READ,
         "/stratlab.v1.StrategyService/ValidateStrategy": _WORK,
+        "/stratlab.v1.StrategyService/MeasureSensitivity": _WORK,
         "/grpc.health.v1.Health/Watch": _READ,
         "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": _READ,
     }

@@ -19,7 +19,7 @@ from stratlab.domain.campaign import (
 )
 from stratlab.domain.events import Event
 from stratlab.domain.gates import Verdict, VerdictKind
-from stratlab.domain.stats import CampaignStats
+from stratlab.domain.stats import CampaignEstimate, CampaignStats
 from stratlab_proto.v1 import campaign_service_pb2 as pb
 
 STATES = {
@@ -92,6 +92,23 @@ def stats_to_proto(stats: CampaignStats) -> pb.CampaignStats:
         score_volatility=stats.score_volatility,
         iterations_since_improvement=stats.iterations_since_improvement,
         outcomes=stats.outcomes,
+        counted_points=stats.counted_points,
+        points=stats.points,
+    )
+
+
+def estimate_to_proto(estimate: CampaignEstimate) -> pb.CampaignEstimate:
+    """Return the message."""
+    return pb.CampaignEstimate(
+        counted_points=estimate.counted_points,
+        screened_points=estimate.screened_points,
+        backtests=estimate.backtests,
+        sessions=estimate.sessions,
+        required_sharpe_ratio=estimate.required_sharpe_ratio,
+        expected_maximum_sharpe_ratio=estimate.expected_maximum_sharpe_ratio,
+        wall_time=seconds_to_proto(estimate.wall_seconds),
+        backtest_time=seconds_to_proto(estimate.seconds_per_backtest),
+        measured_backtests=estimate.measured_backtests,
     )
 
 
