@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TypeVar
 
+import numpy as np
 from tests.api.samples import RESULT, US_DAILY, campaign_of
 
 from stratlab.api.server import ApiServer
@@ -21,7 +22,7 @@ from stratlab.domain.campaign import Campaign, CampaignSpec, CampaignState
 from stratlab.domain.errors import DataSetNotFoundError, WrongStateError
 from stratlab.domain.events import EventKind
 from stratlab.domain.flag import Flag
-from stratlab.domain.market import DataSet
+from stratlab.domain.market import DataSet, MarketSet, PricePanel, Tier
 from stratlab.domain.ports import ProgressListener, Repository
 from stratlab.domain.strategy import ScreeningReport
 from stratlab.domain.trial import TrialProgress
@@ -33,7 +34,7 @@ Result = TypeVar("Result")
 
 
 class FakeMarketData:
-    """Two data sets without prices."""
+    """Two data sets with made-up prices on all weekdays."""
 
     def __init__(self) -> None:
         self.data_sets = (replace(US_DAILY, name="synthetic"), US_DAILY)
@@ -46,6 +47,26 @@ class FakeMarketData:
             if data_set.name == name:
                 return data_set
         raise DataSetNotFoundError(f"no data set {name}", data_set=name)
+
+    def prices(self, market: MarketSet, tier: Tier) -> PricePanel:
+        data_set = self.get(market.data_set)
+        missing = set(market.symbols) - set(data_set.symbols)
+        if missing:
+            raise DataSetNotFoundError(f"{market.data_set} has no {missing}")
+        days = np.arange(data_set.warm_up_start, data_set.tiers[tier].end, dtype="datetime64[D]")
+        days = days[np.is_busday(days)]
+        random = np.random.default_rng(1)
+        moves = random.normal(0.0003, 0.01, (len(days), len(market.symbols)))
+        close = np.round(50 * np.exp(np.cumsum(moves, axis=0)), 2)
+        return PricePanel(
+            bars=days.astype("datetime64[s]").astype(np.int64),
+            symbols=market.symbols,
+            open=close - 0.1,
+            high=close + 0.5,
+            low=close - 0.5,
+            close=close,
+            volume=np.full_like(close, 1e6),
+        )
 
 
 @dataclass
