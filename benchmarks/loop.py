@@ -28,7 +28,7 @@ from stratlab.campaigns.history import History
 from stratlab.domain.campaign import StopRules
 from stratlab.domain.gates import Gates
 from stratlab.domain.generation import GenerationRequest
-from stratlab.domain.ports import ProgressListener
+from stratlab.domain.ports import FirstJudge, ProgressListener
 from stratlab.domain.strategy import Candidate, ScreeningReport
 from stratlab.domain.trial import TrialBatch, TrialClaim
 from stratlab.generation import templates_for
@@ -49,12 +49,17 @@ class Instant(FakeSandbox):
         super().__init__(honest=partial(honest_claim, market_data))
         self.seconds = self.cpu_seconds = 0.0
 
-    async def run(self, batch: TrialBatch, on_progress: ProgressListener) -> list[TrialClaim]:
+    async def run(
+        self,
+        batch: TrialBatch,
+        on_progress: ProgressListener,
+        judge_first: FirstJudge | None = None,
+    ) -> list[TrialClaim]:
         """Return honest claims at once."""
         self.scripts = {batch.source: Script(seconds=0.0)}
         began, cpu = time.perf_counter(), time.process_time()
         try:
-            return await super().run(batch, on_progress)
+            return await super().run(batch, on_progress, judge_first)
         finally:
             self.batches.clear()
             self.seconds += time.perf_counter() - began

@@ -95,6 +95,10 @@ class FakeBacktester:
             raise self.error
         return self.report or BacktestReport(RESULT, ScreeningReport(), request.limits)
 
+    async def smoke(self, request: BacktestRequest) -> ScreeningReport:
+        report = await self.run(request, lambda _: None)
+        return report.screening
+
 
 class FakeManager:
     """Stores campaigns and moves their state; watching is the real thing."""

@@ -13,8 +13,10 @@ from stratlab.domain.campaign import Campaign, CampaignState, StopRules
 from stratlab.domain.errors import InvalidSpecError, WrongStateError
 from stratlab.domain.events import Event, EventKind, verify_chain
 from stratlab.domain.gates import Gates, VerdictKind
-from stratlab.domain.trial import Outcome, TrialProgress
+from stratlab.domain.trial import Outcome, TrialProgress, TrialPurpose, TrialSpec
 from stratlab.store.audit import verify_audit
+
+BACKOFF = "stratlab.campaigns.iteration_trials.INFRASTRUCTURE_BACKOFF_SECONDS"
 
 
 async def finished(lab: SmallLab, campaign: Campaign) -> Campaign:
@@ -34,8 +36,8 @@ async def test_campaign_runs_to_a_verdict_and_leaves_everything_behind(tmp_path:
         iterations = lab.repository.list_iterations(campaign.id)
         assert [iteration.number for iteration in iterations] == [1, 2, 3, 4]
         for iteration in iterations:
-            # Two points on train, then the better one on validation.
-            assert [result.spec.index for result in iteration.results] == [0, 1, 2]
+            # The smoke run, two points on train, then the better one on validation.
+            assert [result.spec.index for result in iteration.results] == [-1, 0, 1, 2]
             assert {result.outcome for result in iteration.results} == {Outcome.SUCCEEDED}
             assert iteration.evaluation is not None
             assert iteration.evaluation.validation is not None
@@ -111,22 +113,24 @@ async def test_failing_strategies_stop_the_campaign_and_reject_it(tmp_path: Path
 async def test_infrastructure_faults_are_retried_and_never_charged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stratlab.campaigns.loop.INFRASTRUCTURE_BACKOFF_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr(BACKOFF, (0.0, 0.0))
 
-    def script(call: int, trial: object) -> Outcome | None:
-        return Outcome.INFRASTRUCTURE if call <= 2 else None
+    def script(call: int, trial: TrialSpec) -> Outcome | None:
+        # First nothing can be run, then nothing but the smoke run.
+        is_broken = call == 1 or (call == 2 and trial.purpose is not TrialPurpose.SMOKE)
+        return Outcome.INFRASTRUCTURE if is_broken else None
 
     with small_lab(tmp_path, script=script) as lab:
         campaign = await finished(lab, await lab.manager.create(small_spec(), "r"))
         first = lab.repository.get_iteration(campaign.id, 1)
-        assert [result.attempt for result in first.results] == [3, 3, 1]
+        assert [result.attempt for result in first.results] == [2, 2, 2, 1]
         assert {result.outcome for result in first.results} == {Outcome.SUCCEEDED}
 
 
 async def test_lasting_infrastructure_fault_pauses_with_a_reason_and_resume_completes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stratlab.campaigns.loop.INFRASTRUCTURE_BACKOFF_SECONDS", (0.0,))
+    monkeypatch.setattr(BACKOFF, (0.0,))
     broken = True
 
     def script(call: int, trial: object) -> Outcome | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from stratlab.domain.errors import StratlabError
-from stratlab.domain.ports import ProgressListener
+from stratlab.domain.ports import FirstJudge, ProgressListener
 from stratlab.domain.trial import (
     EquityPoint,
     Order,
@@ -69,7 +69,12 @@ class FakeSandbox:
     def __post_init__(self) -> None:
         self._slots = asyncio.Semaphore(self.members)
 
-    async def run(self, batch: TrialBatch, on_progress: ProgressListener) -> list[TrialClaim]:
+    async def run(
+        self,
+        batch: TrialBatch,
+        on_progress: ProgressListener,
+        judge_first: FirstJudge | None = None,
+    ) -> list[TrialClaim]:
         self.batches.append(batch)
         if self.raises:
             raise self.raises.pop(0)
@@ -81,9 +86,13 @@ class FakeSandbox:
                 f"fake-{next(self._numbers)}", _IMAGE, batch.runtime, "e" * 64
             )
             try:
-                return [
-                    await self._trial(batch, trial, identity, on_progress) for trial in batch.trials
-                ]
+                claims: list[TrialClaim] = []
+                for trial in batch.trials:
+                    claims.append(await self._trial(batch, trial, identity, on_progress))
+                    judged = judge_first is not None and len(claims) == 1
+                    if judged and not await judge_first(claims[0]):
+                        break
+                return claims
             finally:
                 self.live -= 1
 
@@ -107,7 +116,7 @@ class FakeSandbox:
         report(0.25)
         outcome, reason = Outcome.SUCCEEDED, ""
         try:
-            async with asyncio.timeout(batch.limits.wall_seconds):
+            async with asyncio.timeout(batch.limits_of(trial).wall_seconds):
                 await asyncio.sleep(script.seconds)
         except TimeoutError:
             outcome, reason = Outcome.TIMEOUT_WALL, "not done in time"

@@ -23,7 +23,7 @@ from stratlab.domain.errors import DataSetNotFoundError, InvalidContractError
 from stratlab.domain.gates import Gates
 from stratlab.domain.generation import GenerationRequest
 from stratlab.domain.market import DataSet, MarketSet, PricePanel, Tier, TierRange
-from stratlab.domain.ports import Generator, ProgressListener, Sandbox, Screener
+from stratlab.domain.ports import FirstJudge, Generator, ProgressListener, Sandbox, Screener
 from stratlab.domain.strategy import Candidate, GeneratorKind, Lineage
 from stratlab.domain.trial import (
     EquityPoint,
@@ -175,12 +175,17 @@ class ScriptedSandbox:
     calls: int = 0
     seen: list[TrialSpec] = field(default_factory=list)
 
-    async def run(self, batch: TrialBatch, on_progress: ProgressListener) -> list[TrialClaim]:
+    async def run(
+        self,
+        batch: TrialBatch,
+        on_progress: ProgressListener,
+        judge_first: FirstJudge | None = None,
+    ) -> list[TrialClaim]:
         self.calls += 1
         call = self.calls
-        self.seen.extend(batch.trials)
-        claims = []
+        claims: list[TrialClaim] = []
         for trial in batch.trials:
+            self.seen.append(trial)
             on_progress(TrialProgress(batch.campaign_id, trial.trial_id, 0.5, 0, trial.capital))
             await asyncio.sleep(self.seconds / len(batch.trials))
             outcome = self.script(call, trial)
@@ -189,6 +194,10 @@ class ScriptedSandbox:
                 if outcome is None
                 else TrialClaim(trial.trial_id, outcome, "scripted")
             )
+            if judge_first is not None and len(claims) == 1:
+                first = claims[0]
+                if first.outcome.is_retried or not await judge_first(first):
+                    break
         return claims
 
 

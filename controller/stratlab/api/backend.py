@@ -7,6 +7,7 @@ from stratlab.campaigns.backtest import BacktestReport, BacktestRequest
 from stratlab.domain.campaign import Campaign, CampaignSpec
 from stratlab.domain.events import Event
 from stratlab.domain.ports import Artifacts, MarketData, ProgressListener, Repository, Screener
+from stratlab.domain.strategy import ScreeningReport
 from stratlab.domain.trial import TrialProgress
 
 
@@ -45,6 +46,10 @@ class BacktestRunner(Protocol):
 
     async def run(self, request: BacktestRequest, on_progress: ProgressListener) -> BacktestReport:
         """Screen the source, then run it in a container of its own."""
+        ...
+
+    async def smoke(self, request: BacktestRequest) -> ScreeningReport:
+        """Screen the source, then run it over one year."""
         ...
 
 

@@ -2,11 +2,13 @@
 
 import asyncio
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from typing import final
 
-from stratlab.domain.errors import InvalidInputError, PermissionDeniedError
+from stratlab.campaigns.screening_step import joined
+from stratlab.campaigns.smoke import SMOKE_INDEX, smoke_window
+from stratlab.domain.errors import EngineError, InvalidInputError, PermissionDeniedError
 from stratlab.domain.market import CostModel, DataSet, MarketSet, PricePanel, Tier, Window
 from stratlab.domain.ports import Evaluator, MarketData, ProgressListener, Sandbox, Screener
 from stratlab.domain.strategy import ScreeningReport
@@ -18,6 +20,7 @@ from stratlab.domain.trial import (
     TrialResult,
     TrialSpec,
 )
+from stratlab.screening.smoke import check_run
 
 ADHOC_CAMPAIGN = "adhoc"
 _DAY_SECONDS = 86_400
@@ -96,6 +99,44 @@ class Backtester:
             screening = await asyncio.to_thread(self._screener.screen, request.source)
         if not screening.passed:
             return BacktestReport(None, screening, request.limits, data_set.caveats)
+        result = await self._result(request, spec, prices, on_progress)
+        return BacktestReport(result, screening, request.limits, data_set.caveats)
+
+    async def smoke(self, request: BacktestRequest) -> ScreeningReport:
+        """Screen a source and, when it passes, run it over one year as the last layer.
+
+        Args:
+            request: What to run; of its dates the first year is taken.
+
+        Raises:
+            DataSetNotFoundError: No such data set or symbol.
+            SandboxNotReadyError, EngineUnavailableError: Nothing can be run.
+            EngineError: The run could not be made.
+        """
+        data_set = await asyncio.to_thread(self._market_data.get, request.data_set)
+        spec = _trial(request, data_set)
+        prices = await asyncio.to_thread(self._market_data.prices, spec.market, spec.window.tier)
+        screening = await asyncio.to_thread(self._screener.screen, request.source)
+        if not screening.passed:
+            return screening
+        spec = replace(
+            spec,
+            index=SMOKE_INDEX,
+            purpose=TrialPurpose.SMOKE,
+            window=smoke_window(spec.window, prices),
+        )
+        result = await self._result(request, spec, prices, lambda _: None)
+        if result.outcome.is_retried:
+            raise EngineError(f"the smoke run could not be made: {result.reason}")
+        return joined(screening, check_run(result))
+
+    async def _result(
+        self,
+        request: BacktestRequest,
+        spec: TrialSpec,
+        prices: PricePanel,
+        on_progress: ProgressListener,
+    ) -> TrialResult:
         batch = TrialBatch(
             campaign_id=ADHOC_CAMPAIGN,
             source=request.source,
@@ -104,10 +145,7 @@ class Backtester:
             runtime=request.runtime,
         )
         (claim,) = await self._sandbox.run(batch, on_progress)
-        result = await asyncio.to_thread(
-            self._evaluator.settle, spec, claim, prices, request.limits
-        )
-        return BacktestReport(result, screening, request.limits, data_set.caveats)
+        return await asyncio.to_thread(self._evaluator.settle, spec, claim, prices, request.limits)
 
 
 def _trial(request: BacktestRequest, data_set: DataSet) -> TrialSpec:

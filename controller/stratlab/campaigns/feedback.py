@@ -5,6 +5,7 @@ from stratlab.domain.gates import GateResult
 from stratlab.domain.metrics import Metrics
 from stratlab.domain.strategy import ScreeningReport, Severity
 from stratlab.domain.trial import Outcome, TrialResult
+from stratlab.screening.rules.smoke import RULE_OF_OUTCOME
 
 _HINTS = {
     "max_drawdown": "exit earlier or trade smaller",
@@ -13,15 +14,6 @@ _HINTS = {
     "max_oos_degradation": "the edge fades outside the training years; simplify",
     "min_total_trades": "loosen a condition so that it trades more often",
     "max_turnover": "trade less often",
-}
-_FIXES = {
-    Outcome.TIMEOUT_CPU: "do less work per bar",
-    Outcome.TIMEOUT_WALL: "do less work per bar and never wait",
-    Outcome.OUT_OF_MEMORY: "keep less history in memory",
-    Outcome.PIDS: "start no processes or threads",
-    Outcome.OUTPUT_LIMIT: "print less",
-    Outcome.FORGED: "do not touch portfolio, orders or metrics; only place orders",
-    Outcome.PROTOCOL_VIOLATION: "use the order functions only",
 }
 
 
@@ -59,7 +51,7 @@ def _trial(result: TrialResult) -> Feedback:
         return _failure(
             f"{result.outcome}: {result.reason}",
             f"trial {result.spec.index} on the {result.spec.window.tier} tier",
-            _FIXES.get(result.outcome, "change the strategy"),
+            rule.hint if (rule := RULE_OF_OUTCOME.get(result.outcome)) else "change the strategy",
         )
     place = (
         f"line {failure.line}: {failure.text.strip()}" if failure.line else "outside its own code"

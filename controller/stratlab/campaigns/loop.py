@@ -15,9 +15,11 @@ from stratlab.campaigns.event_bus import EventBus
 from stratlab.campaigns.feedback import write_feedback
 from stratlab.campaigns.hall_of_fame import admit
 from stratlab.campaigns.history import History, all_iterations
+from stratlab.campaigns.iteration_trials import IterationTrials
 from stratlab.campaigns.patches import contract_patch
 from stratlab.campaigns.reports import Reports
 from stratlab.campaigns.result_hash import result_hash
+from stratlab.campaigns.screening_step import SmokeGate, StepEvent, joined, screened_event
 from stratlab.campaigns.stop_rules import Progress, StopReason, first_stop
 from stratlab.campaigns.transitions import record_transition
 from stratlab.campaigns.trials import Listener, TrialDesk
@@ -30,10 +32,9 @@ from stratlab.domain.campaign import (
     HallOfFameEntry,
     Iteration,
 )
-from stratlab.domain.errors import InvalidInputError, UnavailableError
+from stratlab.domain.errors import InvalidInputError
 from stratlab.domain.events import EventKind
 from stratlab.domain.generation import GenerationRequest
-from stratlab.domain.market import Tier
 from stratlab.domain.ports import (
     Clock,
     Critic,
@@ -43,12 +44,9 @@ from stratlab.domain.ports import (
     Screener,
 )
 from stratlab.domain.search import ReviewMode
-from stratlab.domain.strategy import GeneratorKind
-from stratlab.domain.trial import Outcome, TrialProgress, TrialResult
+from stratlab.domain.strategy import GeneratorKind, ScreeningReport
+from stratlab.domain.trial import TrialProgress
 from stratlab.evaluation import reach_verdict
-
-# Waits before trials that failed through our own fault are tried again.
-INFRASTRUCTURE_BACKOFF_SECONDS = (1.0, 5.0, 30.0)
 
 
 @final
@@ -75,7 +73,7 @@ class Step:
     to_state: CampaignState
     reason: str
     iteration: Iteration | None = None
-    events: list[tuple[EventKind, Mapping[str, object]]] = field(default_factory=list)
+    events: list[StepEvent] = field(default_factory=list)
     hall_of_fame: tuple[HallOfFameEntry, ...] | None = None
     campaign: Campaign | None = None
 
@@ -197,20 +195,20 @@ class CampaignLoop:
             return self._ended(replace(iteration, failure="declined in review"), "DECLINED")
         report = await asyncio.to_thread(self._workshop.screener.screen, candidate.source)
         iteration = replace(iteration, screening=report)
-        event = (
-            EventKind.CANDIDATE_SCREENED,
-            {
-                "iteration": iteration.number,
-                "candidate": candidate.hash,
-                "passed": report.passed,
-                "rules": [finding.rule for finding in report.findings],
-            },
+        event = screened_event(iteration, report)
+        return self._stopped_by(report, iteration, event) or Step(
+            CampaignState.CAMPAIGN_RUNNING, "SCREENING_PASSED", iteration=iteration, events=[event]
         )
-        if not report.passed:
+
+    def _stopped_by(
+        self, news: ScreeningReport, iteration: Iteration, event: StepEvent
+    ) -> Step | None:
+        # What the findings that are new do to the campaign; None when it goes on.
+        if not news.passed:
             step = self._ended(replace(iteration, failure="screening rejected it"), "SCREENED_OUT")
             step.events.insert(0, event)
             return step
-        if report.findings and self._campaign.spec.review is ReviewMode.REQUIRED:
+        if news.findings and self._campaign.spec.review is ReviewMode.REQUIRED:
             return Step(
                 CampaignState.PAUSED,
                 REVIEW_REASON,
@@ -218,57 +216,31 @@ class CampaignLoop:
                 events=[event],
                 campaign=replace(self._campaign, resume_state=CampaignState.CAMPAIGN_RUNNING),
             )
-        return Step(
-            CampaignState.CAMPAIGN_RUNNING, "SCREENING_PASSED", iteration=iteration, events=[event]
-        )
+        return None
 
     async def _run(self) -> Step:
+        shop, campaign = self._workshop, self._campaign
         iteration = await self._current()
-        remaining = self._remaining_seconds()
+        candidate, known = iteration.candidate, iteration.screening or ScreeningReport()
+        assert candidate is not None, "campaign_running has a candidate"
+        trials = IterationTrials(shop.repository, shop.desk, shop.evaluator)
         try:
-            async with asyncio.timeout(remaining):
-                results = await self._run_trials(iteration)
+            async with asyncio.timeout(self._remaining_seconds()):
+                results = await trials.run(campaign, candidate, self._listener())
         except TimeoutError:
             iteration = await self._current()
             return self._ended(replace(iteration, failure="the wall clock ran out"), "WALL_CLOCK")
-        evaluation = await asyncio.to_thread(
-            self._workshop.evaluator.evaluate, self._campaign, results
-        )
-        return self._ended(
-            replace(iteration, results=tuple(results), evaluation=evaluation), "TRIALS_FINISHED"
-        )
-
-    async def _run_trials(self, iteration: Iteration) -> list[TrialResult]:
-        candidate = iteration.candidate
-        assert candidate is not None, "campaign_running has a candidate"
-        points = candidate.parameter_points or (candidate.parameters,)
-        desk, evaluator, listen = self._workshop.desk, self._workshop.evaluator, self._listener()
-        for pause in (*INFRASTRUCTURE_BACKOFF_SECONDS, None):
-            stored = (await self._current()).results
-            results = await desk.run_tier(
-                self._campaign, candidate, Tier.TRAIN, points, 0, stored, listen
-            )
-            if any(result.outcome is Outcome.SUCCEEDED for result in results):
-                # Selection uses train figures only, so that validation stays a check.
-                best = await asyncio.to_thread(evaluator.evaluate, self._campaign, results)
-                results += await desk.run_tier(
-                    self._campaign,
-                    candidate,
-                    Tier.VALIDATION,
-                    [best.parameters],
-                    len(results),
-                    stored,
-                    listen,
-                )
-            broken = [result for result in results if result.outcome.is_retried]
-            if not broken:
-                return results
-            if pause is not None:
-                await asyncio.sleep(pause)
-        raise UnavailableError(
-            f"trial {broken[0].spec.trial_id} cannot be run: {broken[0].reason}",
-            hint="Run `stratlab doctor`, mend what it names, then resume the campaign.",
-        )
+        events: list[StepEvent] = []
+        news = SmokeGate(known, campaign.spec.review).news(results)
+        iteration = replace(iteration, results=tuple(results), screening=joined(known, news))
+        if news.findings:
+            events.append(screened_event(iteration, news))
+            if stopped := self._stopped_by(news, iteration, events[0]):
+                return stopped
+        evaluation = await asyncio.to_thread(shop.evaluator.evaluate, campaign, results)
+        step = self._ended(replace(iteration, evaluation=evaluation), "TRIALS_FINISHED")
+        step.events[:0] = events
+        return step
 
     def _listener(self) -> Listener:
         bus, campaign_id = self._workshop.bus, self._campaign.id
@@ -312,7 +284,7 @@ class CampaignLoop:
         self._history.append(iteration)
         entries = await asyncio.to_thread(shop.repository.hall_of_fame, campaign.id)
         ranked = admit(entries, iteration)
-        events: list[tuple[EventKind, Mapping[str, object]]] = []
+        events: list[StepEvent] = []
         changed = ranked != tuple(entries)
         if changed:
             champion = ranked[0]
@@ -346,7 +318,7 @@ class CampaignLoop:
         self,
         stop: StopReason,
         ranked: tuple[HallOfFameEntry, ...],
-        events: list[tuple[EventKind, Mapping[str, object]]],
+        events: list[StepEvent],
     ) -> Step:
         shop, campaign = self._workshop, self._campaign
         iterations = await asyncio.to_thread(all_iterations, shop.repository, campaign.id)

@@ -1,7 +1,8 @@
 """The result hash: equal for equal results, whatever happened on the way.
 
 It covers candidate hash, parameters, data digest, order digest, host metrics to 1e-9, gates and
-the verdict, in trial order; it excludes times, cost, attempts and member ids (DESIGN.md).
+the verdict, in trial order; it excludes times, cost, attempts and member ids (DESIGN.md). Smoke
+runs are a part of screening: what they forbid shows as trials that are missing.
 """
 
 import hashlib
@@ -12,7 +13,7 @@ from stratlab.domain.campaign import Iteration
 from stratlab.domain.events import canonical_json
 from stratlab.domain.gates import Verdict
 from stratlab.domain.metrics import Metrics
-from stratlab.domain.trial import TrialResult
+from stratlab.domain.trial import TrialPurpose, TrialResult
 
 _DIGITS = 9
 
@@ -31,7 +32,11 @@ def _iteration(iteration: Iteration) -> dict[str, object]:
     evaluation = iteration.evaluation
     return {
         "candidate": iteration.candidate.hash if iteration.candidate else "",
-        "trials": [_trial(result) for result in iteration.results],
+        "trials": [
+            _trial(result)
+            for result in iteration.results
+            if result.spec.purpose is not TrialPurpose.SMOKE
+        ],
         "gates": [
             [gate.gate, gate.passed, _number(gate.value), _number(gate.bound)]
             for gate in (evaluation.gates if evaluation else ())

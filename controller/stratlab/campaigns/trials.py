@@ -1,14 +1,24 @@
 """Plans the trials of an iteration, has them run, and settles what comes back."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import final
 
+from stratlab.campaigns.smoke import SMOKE_INDEX, smoke_window
 from stratlab.campaigns.uninterrupted import uninterrupted
 from stratlab.domain.campaign import Campaign
 from stratlab.domain.events import EventKind
 from stratlab.domain.market import MarketSet, Tier, Window
-from stratlab.domain.ports import Artifacts, Clock, Evaluator, MarketData, Repository, Sandbox
+from stratlab.domain.ports import (
+    Artifacts,
+    Clock,
+    Evaluator,
+    FirstJudge,
+    MarketData,
+    Repository,
+    Sandbox,
+)
 from stratlab.domain.strategy import Candidate
 from stratlab.domain.trial import (
     Outcome,
@@ -22,6 +32,7 @@ from stratlab.domain.trial import (
 )
 
 Listener = Callable[[TrialProgress | None], None]
+Gate = Callable[[TrialResult], bool]
 
 
 @final
@@ -54,6 +65,7 @@ class TrialDesk:
         first_index: int,
         done: Sequence[TrialResult],
         notify: Listener,
+        opens: Gate | None = None,
     ) -> list[TrialResult]:
         """Run what is missing of a tier and return all its results, by trial index.
 
@@ -65,38 +77,63 @@ class TrialDesk:
             first_index: Trial index of the first one.
             done: Results of this iteration that are stored already.
             notify: Called with live progress, and with None after something was stored.
+            opens: When given, a smoke run comes first, in the same container, and the trials
+                behind it begin only if this says so of its result; else it is the only result.
 
         Raises:
             SandboxNotReadyError, EngineUnavailableError: Nothing can be run at all.
         """
         specs = self._plan(campaign, tier, points, first_index)
-        stored = {result.spec.trial_id: result for result in done}
-        final = {
-            trial_id: result for trial_id, result in stored.items() if not result.outcome.is_retried
-        }
-        open_specs = [spec for spec in specs if spec.trial_id not in final]
-        if open_specs:
-            attempts = {
-                spec.trial_id: 1 + (stored[spec.trial_id].attempt if spec.trial_id in stored else 0)
-                for spec in open_specs
-            }
-            await self._mark_started(campaign, open_specs, stored, attempts)
-            notify(None)
-            claims = await self._sandbox.run(
-                TrialBatch(
-                    campaign_id=campaign.id,
-                    source=candidate.source,
-                    trials=tuple(open_specs),
-                    limits=campaign.spec.limits,
-                    runtime=campaign.spec.runtime,
-                ),
-                notify,
-            )
-            for spec, claim in zip(open_specs, claims, strict=True):
-                result = await self._settle(campaign, spec, claim, attempts[spec.trial_id])
-                final[spec.trial_id] = result
+        ledger = _Ledger(done)
+        smoke = None
+        if opens is not None:
+            smoke = await asyncio.to_thread(self._smoke, campaign, specs[0])
+            settled = ledger.final.get(smoke.trial_id)
+            if settled is not None and not opens(settled):
+                return [settled]
+            specs.insert(0, smoke)
+        open_specs = [spec for spec in specs if spec.trial_id not in ledger.final]
+        if not open_specs:
+            return [ledger.final[spec.trial_id] for spec in specs]
+        judge = None
+        started = open_specs
+        if opens is not None and open_specs[0] is smoke:
+            started = open_specs[:1]
+            judge = self._judge(campaign, open_specs, ledger, notify, opens)
+        await self._mark_started(campaign, started, ledger)
+        notify(None)
+        batch = TrialBatch(
+            campaign_id=campaign.id,
+            source=candidate.source,
+            trials=tuple(open_specs),
+            limits=campaign.spec.limits,
+            runtime=campaign.spec.runtime,
+        )
+        claims = await self._sandbox.run(batch, notify, judge)
+        for spec, claim in zip(open_specs, claims, strict=judge is None):
+            # A claim that was judged already may have become void since.
+            if ledger.claims.get(spec.trial_id) is not claim:
+                await self._settle(campaign, spec, claim, ledger)
                 notify(None)
-        return [final[spec.trial_id] for spec in specs]
+        return [ledger.final[spec.trial_id] for spec in specs if spec.trial_id in ledger.final]
+
+    def _judge(
+        self,
+        campaign: Campaign,
+        specs: Sequence[TrialSpec],
+        ledger: "_Ledger",
+        notify: Listener,
+        opens: Gate,
+    ) -> FirstJudge:
+        async def judge(claim: TrialClaim) -> bool:
+            result = await self._settle(campaign, specs[0], claim, ledger)
+            goes_on = opens(result)
+            if goes_on:
+                await self._mark_started(campaign, specs[1:], ledger)
+            notify(None)
+            return goes_on
+
+        return judge
 
     def _plan(
         self, campaign: Campaign, tier: Tier, points: Sequence[Parameters], first: int
@@ -124,12 +161,21 @@ class TrialDesk:
             for index, (symbols, timeframe, point) in enumerate(combinations, start=first)
         ]
 
+    def _smoke(self, campaign: Campaign, first: TrialSpec) -> TrialSpec:
+        prices = self._market_data.prices(first.market, first.window.tier)
+        return replace(
+            first,
+            trial_id=f"{campaign.id}-{campaign.iteration:04d}-smoke",
+            index=SMOKE_INDEX,
+            purpose=TrialPurpose.SMOKE,
+            window=smoke_window(first.window, prices),
+        )
+
     async def _mark_started(
         self,
         campaign: Campaign,
         specs: Sequence[TrialSpec],
-        stored: Mapping[str, TrialResult],
-        attempts: Mapping[str, int],
+        ledger: "_Ledger",
     ) -> None:
         # A trial counts as LOST from its start until it is settled: whoever finds the row after
         # a crash knows that it must be run again, and which attempt that is.
@@ -137,7 +183,7 @@ class TrialDesk:
             now = self._clock.now()
             with self._repository.transaction() as transaction:
                 for spec in specs:
-                    lost = stored.get(spec.trial_id)
+                    lost = ledger.stored.get(spec.trial_id)
                     if lost is not None and lost.outcome is Outcome.LOST:
                         transaction.append_event(
                             campaign.id,
@@ -149,7 +195,7 @@ class TrialDesk:
                                 "attempt": lost.attempt,
                             },
                         )
-                    attempt = attempts[spec.trial_id]
+                    attempt = ledger.attempt(spec)
                     transaction.save_result(
                         campaign.id,
                         campaign.iteration,
@@ -163,6 +209,7 @@ class TrialDesk:
                         EventKind.TRIAL_STARTED,
                         {
                             "trial": spec.trial_id,
+                            "purpose": spec.purpose.value,
                             "tier": spec.window.tier.value,
                             "attempt": attempt,
                             "parameters": dict(spec.parameters),
@@ -173,14 +220,21 @@ class TrialDesk:
         await uninterrupted(write)
 
     async def _settle(
-        self, campaign: Campaign, spec: TrialSpec, claim: TrialClaim, attempt: int
+        self, campaign: Campaign, spec: TrialSpec, claim: TrialClaim, ledger: "_Ledger"
     ) -> TrialResult:
+        attempt = ledger.attempt(spec)
+
         def settle() -> TrialResult:
             prices = self._market_data.prices(spec.market, spec.window.tier)
             result = replace(
                 self._evaluator.settle(spec, claim, prices, campaign.spec.limits), attempt=attempt
             )
-            digests = self._artifacts.put_series(campaign.id, result)
+            digests: Mapping[str, str] = {}
+            if spec.purpose is TrialPurpose.SMOKE:
+                # It says whether a strategy runs; how it would have done must not count anywhere.
+                result = replace(result, metrics=None, benchmark_metrics=None)
+            else:
+                digests = self._artifacts.put_series(campaign.id, result)
             with self._repository.transaction() as transaction:
                 transaction.save_result(campaign.id, campaign.iteration, result)
                 transaction.append_event(
@@ -201,4 +255,25 @@ class TrialDesk:
             # The series are in the artefacts now; the loop needs the figures only.
             return replace(result, fills=(), equity=(), benchmark_equity=())
 
-        return await uninterrupted(settle)
+        result = await uninterrupted(settle)
+        ledger.claims[spec.trial_id] = claim
+        ledger.final[spec.trial_id] = result
+        return result
+
+
+@final
+class _Ledger:
+    # What is known of the trials of an iteration while they are run. `stored`: as found when it
+    # began; `final`: not to be run again, or not in this round; `claims`: what was settled.
+    def __init__(self, done: Sequence[TrialResult]) -> None:
+        self.stored = {result.spec.trial_id: result for result in done}
+        self.final = {
+            trial_id: result
+            for trial_id, result in self.stored.items()
+            if not result.outcome.is_retried
+        }
+        self.claims: dict[str, TrialClaim] = {}
+
+    def attempt(self, spec: TrialSpec) -> int:
+        before = self.stored.get(spec.trial_id)
+        return 1 if before is None else before.attempt + 1

@@ -19,6 +19,7 @@ from stratlab.domain.errors import ServerUnreachableError
 from stratlab.domain.events import Event
 from stratlab.domain.flag import Flag
 from stratlab.domain.ports import Artifacts, ProgressListener, Repository
+from stratlab.domain.strategy import ScreeningReport
 from stratlab.domain.trial import TrialProgress
 from stratlab.market_data import Catalogue
 from stratlab.screening import SubprocessScreener
@@ -171,6 +172,10 @@ class _NoController:
 
     async def run(self, request: BacktestRequest, on_progress: ProgressListener) -> BacktestReport:
         del request, on_progress
+        raise _nobody_runs()
+
+    async def smoke(self, request: BacktestRequest) -> ScreeningReport:
+        del request
         raise _nobody_runs()
 
 

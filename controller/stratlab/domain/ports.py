@@ -1,6 +1,6 @@
 """Where use cases and adapters meet: the loop knows these protocols and nothing behind them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,6 +32,9 @@ from stratlab.domain.trial import (
 
 ProgressListener = Callable[[TrialProgress], None]
 
+FirstJudge = Callable[[TrialClaim], Awaitable[bool]]
+"""Says, from the claim of a batch's first trial, whether the others are to be run."""
+
 DEFAULT_LIMITS = Limits()
 """What a campaign has that asks for nothing else."""
 
@@ -51,11 +54,23 @@ class Clock(Protocol):
 class Sandbox(Protocol):
     """Runs the trials of one candidate on one tier in one single-use container."""
 
-    async def run(self, batch: TrialBatch, on_progress: ProgressListener) -> list[TrialClaim]:
+    async def run(
+        self,
+        batch: TrialBatch,
+        on_progress: ProgressListener,
+        judge_first: FirstJudge | None = None,
+    ) -> list[TrialClaim]:
         """Run all trials of ``batch`` and return one claim each, in their order.
 
         A failing strategy is an outcome, never an exception. Cancelling the task that awaits
         this kills the container before the cancellation is delivered.
+
+        Args:
+            batch: What to run.
+            on_progress: Told of every sign of life.
+            judge_first: Asked when the first trial has ended and before the second begins, while
+                the container waits. When it says no, or when the first trial could not be run
+                (``INFRASTRUCTURE``, of which it is not asked), only that claim is returned.
 
         Raises:
             SandboxNotReadyError: Image missing or a limit unproven.

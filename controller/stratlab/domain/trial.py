@@ -1,7 +1,7 @@
 """Trials: what is asked of a container, what it claims, and what the host makes of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import final
 
@@ -9,6 +9,9 @@ from stratlab.domain.market import CostModel, MarketSet, Window
 from stratlab.domain.metrics import Metrics
 
 Parameters = Mapping[str, int | float]
+
+SMOKE_SECONDS = 30
+"""Longest CPU and wall time of a smoke run, the last layer of screening."""
 
 
 @final
@@ -119,6 +122,16 @@ class TrialBatch:
     trials: tuple[TrialSpec, ...]
     limits: Limits
     runtime: str = "runc"
+
+    def limits_of(self, trial: TrialSpec) -> Limits:
+        """Return what one of the trials may use: a smoke run is cut short."""
+        if trial.purpose is not TrialPurpose.SMOKE:
+            return self.limits
+        return replace(
+            self.limits,
+            cpu_seconds=min(self.limits.cpu_seconds, SMOKE_SECONDS),
+            wall_seconds=min(self.limits.wall_seconds, SMOKE_SECONDS),
+        )
 
 
 @final

@@ -11,7 +11,7 @@ from typing import Final, final
 import structlog
 
 from stratlab.domain.errors import EngineError, EngineUnavailableError, InfrastructureError
-from stratlab.domain.ports import Lease, ProgressListener
+from stratlab.domain.ports import FirstJudge, Lease, ProgressListener
 from stratlab.domain.trial import (
     Outcome,
     SandboxIdentity,
@@ -68,10 +68,12 @@ class MemberReport:
     Attributes:
         claims: One for each of the first trials, in order.
         lost: Why the next trial, which was begun, must be run again; "" when it was not.
+        stopped: Whether the judge of the first trial wants no others.
     """
 
     claims: tuple[TrialClaim, ...]
     lost: str = ""
+    stopped: bool = False
 
 
 @final
@@ -102,10 +104,13 @@ class Member:
         self._nonce = secrets.token_bytes(_NONCE_BYTES)
         self._frames = FrameValidator(self._nonce, workplace.clock.monotonic)
 
-    async def run(self, trials: Sequence[TrialSpec]) -> MemberReport:
+    async def run(
+        self, trials: Sequence[TrialSpec], judge_first: FirstJudge | None = None
+    ) -> MemberReport:
         """Run ``trials`` in order until one ends the member.
 
-        Trials behind the last claim say nothing yet and may be run in another member.
+        Trials behind the last claim say nothing yet and may be run in another member, unless
+        ``judge_first``, asked about the first claim, has stopped them.
 
         Raises:
             EngineError: The container did not become ready.
@@ -122,11 +127,17 @@ class Member:
         async with leased(self._workplace, self._site, campaign_id, lifetime) as lease:
             link = Link(socket_directory(self._workplace, lease), lease.uid)
             try:
-                return await self._live(link, lease, trials)
+                return await self._live(link, lease, trials, judge_first)
             finally:
                 await to_the_end(self._die(link, lease))
 
-    async def _live(self, link: Link, lease: Lease, trials: Sequence[TrialSpec]) -> MemberReport:
+    async def _live(
+        self,
+        link: Link,
+        lease: Lease,
+        trials: Sequence[TrialSpec],
+        judge_first: FirstJudge | None,
+    ) -> MemberReport:
         began = self._workplace.clock.monotonic()
         await link.open()
         await launch(self._workplace, self._site, lease, link.directory)
@@ -134,19 +145,24 @@ class Member:
         startup = self._workplace.clock.monotonic() - began
         _log.debug("member ready", member=lease.member_id, startup_seconds=round(startup, 3))
         claims: list[TrialClaim] = []
+        stopped = False
         try:
             for trial in trials:
                 ending = await self._run_trial(link, lease, trial)
                 if not ending.charged:
                     return MemberReport(tuple(claims), lost=ending.reason)
                 claims.append(self._claim(lease, trial, ending, 0.0 if claims else startup))
+                if judge_first is not None and len(claims) == 1:
+                    stopped = not await judge_first(claims[0])
                 if ending.fatal:
-                    return MemberReport(tuple(claims))
+                    return MemberReport(tuple(claims), stopped=stopped)
+                if stopped:
+                    break
             await self._farewell(link)
         except FrameViolationError as violation:
             # About a trial that had ended: its claim is void; one that runs is innocent.
-            return MemberReport(_voided(claims, violation))
-        return MemberReport(tuple(claims))
+            return MemberReport(_voided(claims, violation), stopped=stopped)
+        return MemberReport(tuple(claims), stopped=stopped)
 
     async def _die(self, link: Link, lease: Lease) -> None:
         # Killed before anything else: closing the link may take a moment.
@@ -199,7 +215,7 @@ class Member:
             raise FrameViolationError("no ready")
 
     async def _run_trial(self, link: Link, lease: Lease, trial: TrialSpec) -> _Ending:
-        limits = self._batch.limits
+        limits = self._batch.limits_of(trial)
         clock = self._workplace.clock
         began = clock.monotonic()
         self._frames.begin(trial, limits)
@@ -305,7 +321,7 @@ class Member:
 
 
 def _request(batch: TrialBatch, trial: TrialSpec) -> pb.RunTrial:
-    limits, cost = batch.limits, trial.cost_model
+    limits, cost = batch.limits_of(trial), trial.cost_model
     return pb.RunTrial(
         trial_id=trial.trial_id,
         source=batch.source,

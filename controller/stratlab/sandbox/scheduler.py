@@ -25,7 +25,7 @@ from stratlab.domain.errors import (
     StratlabError,
 )
 from stratlab.domain.flag import Flag
-from stratlab.domain.ports import Clock, Leases, MarketData, ProgressListener
+from stratlab.domain.ports import Clock, FirstJudge, Leases, MarketData, ProgressListener
 from stratlab.domain.trial import (
     Outcome,
     SandboxIdentity,
@@ -37,7 +37,7 @@ from stratlab.sandbox.containers import Site, Workplace
 from stratlab.sandbox.engine import DockerEngine
 from stratlab.sandbox.host_paths import HostPaths
 from stratlab.sandbox.identity import controller_id, installation_id, socket_root
-from stratlab.sandbox.member import Member
+from stratlab.sandbox.member import Member, MemberReport
 from stratlab.sandbox.readiness import Proof, Readiness
 from stratlab.sandbox.reaper import Reaper
 from stratlab.sandbox.seccomp import load_seccomp_profile
@@ -198,11 +198,21 @@ class DockerSandbox:
         await self._threads.call(make_socket_root, self._workplace.socket_root)
         return await self._readiness.proven(runtime or self._settings.runtime)
 
-    async def run(self, batch: TrialBatch, on_progress: ProgressListener) -> list[TrialClaim]:
+    async def run(
+        self,
+        batch: TrialBatch,
+        on_progress: ProgressListener,
+        judge_first: FirstJudge | None = None,
+    ) -> list[TrialClaim]:
         """Run all trials of ``batch`` and return one claim each, in their order.
 
         A failing strategy is an outcome, never an exception. Cancelling the task that awaits
         this kills the container before the cancellation is delivered.
+
+        Args:
+            batch: What to run.
+            on_progress: Told of every sign of life.
+            judge_first: See :meth:`stratlab.domain.ports.Sandbox.run`.
 
         Raises:
             SandboxNotReadyError: Image missing or a limit unproven.
@@ -223,9 +233,14 @@ class DockerSandbox:
         )
         site = Site(proof.image_id, batch.runtime, proof.host, batch.limits, directory.resolve())
         claims: list[TrialClaim] = []
+        judge = judge_first
         while len(claims) < len(batch.trials):
             pending = batch.trials[len(claims) :]
-            claims += await self._some_claims(site, batch, pending, on_progress)
+            report = await self._some_claims(site, batch, pending, on_progress, judge)
+            if report.stopped or (judge is not None and report.claims[0].outcome.is_retried):
+                return list(report.claims[:1])
+            claims += report.claims
+            judge = None
         return claims
 
     async def _some_claims(
@@ -234,7 +249,8 @@ class DockerSandbox:
         batch: TrialBatch,
         pending: Sequence[TrialSpec],
         on_progress: ProgressListener,
-    ) -> Sequence[TrialClaim]:
+        judge: FirstJudge | None,
+    ) -> MemberReport:
         # At least one claim, from the first member that gets that far.
         try:
             async for attempt in AsyncRetrying(
@@ -245,11 +261,15 @@ class DockerSandbox:
                 reraise=True,
             ):
                 with attempt:
-                    return await self._claims_of_one_member(site, batch, pending, on_progress)
+                    return await self._claims_of_one_member(
+                        site, batch, pending, on_progress, judge
+                    )
         except _TrialLostError as error:
-            return (self._infrastructure(site, pending[0], error.message),)
+            return MemberReport((self._infrastructure(site, pending[0], error.message),))
         except InfrastructureError as error:
-            return tuple(self._infrastructure(site, trial, error.message) for trial in pending)
+            return MemberReport(
+                tuple(self._infrastructure(site, trial, error.message) for trial in pending)
+            )
         except SandboxNotReadyError:
             self._readiness.invalidate(batch.runtime)
             raise
@@ -264,17 +284,18 @@ class DockerSandbox:
         batch: TrialBatch,
         pending: Sequence[TrialSpec],
         on_progress: ProgressListener,
-    ) -> Sequence[TrialClaim]:
+        judge: FirstJudge | None,
+    ) -> MemberReport:
         async with self._slots.turn(batch.campaign_id):
             member = Member(
                 self._workplace, site, batch, self._settings.startup_seconds, on_progress
             )
-            report = await member.run(pending)
+            report = await member.run(pending, judge)
         if report.lost:
             _log.warning("trial lost", campaign=batch.campaign_id, reason=report.lost)
         if not report.claims:
             raise _TrialLostError(report.lost or "the container returned nothing")
-        return report.claims
+        return report
 
     def _infrastructure(self, site: Site, trial: TrialSpec, reason: str) -> TrialClaim:
         return TrialClaim(

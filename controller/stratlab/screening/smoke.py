@@ -1,72 +1,42 @@
 """Layer 6, smoke: what a short run of the strategy in a container says about it."""
 
-from collections.abc import Mapping
-from typing import Final
-
-from stratlab.domain.strategy import Finding, Severity
+from stratlab.domain.strategy import Finding, LayerRun, ScreeningReport
 from stratlab.domain.trial import Outcome, TrialResult
 from stratlab.evaluation.order_log import orders_digest
-
-LAYER: Final = "smoke"
-
-NO_ORDERS: Final = "no_orders"
-"""Rule of a run without a single order; every other rule is an outcome in lower case."""
-
-FIXES: Final[Mapping[Outcome, str]] = {
-    Outcome.STRATEGY_ERROR: "correct this line",
-    Outcome.TIMEOUT_CPU: "do less work per bar",
-    Outcome.TIMEOUT_WALL: "do less work per bar and never wait",
-    Outcome.OUT_OF_MEMORY: "keep less history in memory",
-    Outcome.PIDS: "start no processes or threads",
-    Outcome.OUTPUT_LIMIT: "print less",
-    Outcome.FORGED: "do not touch portfolio, orders or metrics; only place orders",
-    Outcome.PROTOCOL_VIOLATION: "use the order functions only",
-}
-"""What to do about an outcome, for people and generators."""
+from stratlab.screening.rule import Layer
+from stratlab.screening.rules.smoke import NO_ORDERS, RULE_OF_OUTCOME
 
 _MAX_TEXT = 200
 
 
-def check_run(result: TrialResult) -> list[Finding]:
+def check_run(result: TrialResult) -> ScreeningReport:
     """Return what a settled smoke run says: how it failed, or that it never traded.
 
-    A run that could not be made (``is_retried``) says nothing.
+    A run that ended through no doing of the strategy says nothing, not even that it was made.
 
     Args:
         result: The host's account of the run.
     """
-    if result.outcome.is_retried:
-        return []
-    if result.outcome is Outcome.SUCCEEDED:
-        # The result keeps the log's digest, not the log; a restart must see the same.
-        return [_no_orders(result)] if result.orders_digest == orders_digest(()) else []
-    failure = result.failure
-    message = result.reason or result.outcome.value
-    if failure is not None:
-        message = f"{failure.type}: {failure.message}"[:_MAX_TEXT]
-        if failure.text:
-            message += f" (in `{failure.text.strip()[:_MAX_TEXT]}`)"
-    return [
-        Finding(
-            LAYER,
-            result.outcome.value.lower(),
-            Severity.ERROR,
-            failure.line if failure else 0,
-            0,
-            message,
-            FIXES.get(result.outcome, "change the strategy").capitalize() + ".",
+    rule = RULE_OF_OUTCOME.get(result.outcome)
+    if rule is None and result.outcome is not Outcome.SUCCEEDED:
+        return ScreeningReport()
+    findings: tuple[Finding, ...] = ()
+    if rule is not None:
+        line = result.failure.line if result.failure else 0
+        findings = (
+            Finding(rule.layer, rule.id, rule.severity, line, 0, _reason(result), rule.hint),
         )
-    ]
+    elif result.orders_digest == orders_digest(()):
+        # The result keeps the log's digest, not the log; a restart must see the same.
+        window = result.spec.window
+        findings = (NO_ORDERS.at_place(0, start=window.start, end=window.end),)
+    return ScreeningReport(findings, (LayerRun(Layer.SMOKE, result.usage.wall_seconds),))
 
 
-def _no_orders(result: TrialResult) -> Finding:
-    window = result.spec.window
-    return Finding(
-        LAYER,
-        NO_ORDERS,
-        Severity.WARNING,
-        0,
-        0,
-        f"no order was placed from {window.start} to {window.end}",
-        "Loosen a condition, unless the strategy is meant to wait that long.",
-    )
+def _reason(result: TrialResult) -> str:
+    failure = result.failure
+    if failure is None:
+        return result.reason or f"the run ended with {result.outcome.value}"
+    message = f"{failure.type}: {failure.message}"[:_MAX_TEXT]
+    text = failure.text.strip()[:_MAX_TEXT]
+    return f"{message} (in `{text}`)" if text else message

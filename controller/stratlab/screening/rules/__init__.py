@@ -3,13 +3,14 @@
 from typing import Final
 
 from stratlab.screening.rule import Rule
-from stratlab.screening.rules import advice, lookahead, security, static
+from stratlab.screening.rules import advice, lookahead, security, smoke, static
 
 RULES: Final[tuple[Rule, ...]] = (
     *static.RULES,
     *security.RULES,
     *lookahead.RULES,
     *advice.RULES,
+    *smoke.RULES,
 )
 """In the order of the layers."""
 
