@@ -11,12 +11,13 @@ from typing import final
 from stratlab.domain.market import DAILY, CostModelKind
 from stratlab.domain.strategy import Severity
 from stratlab_exporters.base import Diagnostic, ExportRequest, ExportResult
+from stratlab_runner.class_style import strategy_class
 
 FILE_NAME = "best_strategy.py"
 
 CODES: Mapping[str, str] = {
     "SOURCE_SYNTAX": "The source is no Python program.",
-    "NO_INITIALIZE": "The source has no function initialize.",
+    "NO_INITIALIZE": "The source has neither a function initialize nor a strategy's class.",
     "NAME_TAKEN": "The source defines a name that the exported file needs.",
     "UNSUPPORTED_IMPORT": "The source imports a part of the runner that is not exported.",
     "BRACKETS_NEED_NEXT_OPEN": "The source uses the lab's brackets under zipline's own cost model.",
@@ -30,7 +31,8 @@ _SHIFTED = frozenset({"24/5", "24/7"})
 _RUN_HERE = "Run the strategy with `stratlab backtest`."
 
 _LAB = "_STRATLAB_LAB"
-_RESERVED = frozenset({"PARAMETERS", "SYMBOLS", "run", "main", "_stratlab_lab", _LAB})
+_CLASS_STYLE = "_stratlab_class_style"
+_RESERVED = frozenset({"PARAMETERS", "SYMBOLS", "run", "main", "_stratlab_lab", _LAB, _CLASS_STYLE})
 # Lines as Python counts them: other separators of Unicode end none.
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 # The one import of the lab that is no library: what it names stands above it in the same file.
@@ -142,7 +144,7 @@ class ZiplineExporter:
 def _diagnose(tree: ast.Module, request: ExportRequest) -> Iterator[Diagnostic]:
     yield from _diagnose_data(request)
     defined = dict(_top_level_names(tree))
-    if "initialize" not in defined:
+    if "initialize" not in defined and strategy_class(tree) is None:
         yield _error("NO_INITIALIZE", 0, "there is no function initialize")
     for name in sorted(_RESERVED & set(defined)):
         yield _error("NAME_TAKEN", defined[name], f"the name {name} is used by the exported file")
@@ -202,6 +204,7 @@ def _render(source: str, tree: ast.Module, request: ExportRequest) -> str:
     candidate, costs = request.candidate, request.cost_model
     is_next_open = costs.kind is CostModelKind.NEXT_OPEN
     defined = dict(_top_level_names(tree))
+    written = None if "initialize" in defined else strategy_class(tree)
     header = _HEADER.format(
         strategy_id=json.dumps(candidate.strategy_id)[1:-1],
         hash=candidate.hash[:12],
@@ -223,10 +226,15 @@ def _render(source: str, tree: ast.Module, request: ExportRequest) -> str:
         )
         if is_next_open
         else "",
-        functions="".join(f"        {name}={name},\n" for name in _OPTIONAL if name in defined),
+        functions="".join(
+            f"        {name}={name},\n"
+            for name in _OPTIONAL
+            if name in defined or (written is not None and name == "handle_data")
+        ),
         calendar=request.calendar,
     )
-    parts = [header, *future, _inlined_lab(), _own_source(source, tree), run]
+    adapter = [] if written is None else [_class_adapter(written.name)]
+    parts = [header, *future, _inlined_lab(), _own_source(source, tree), *adapter, run]
     return "\n\n".join(part.strip("\n") + "\n" for part in parts)
 
 
@@ -240,6 +248,15 @@ def _inlined_lab() -> str:
         "    from types import SimpleNamespace\n\n"
         "    return SimpleNamespace(**locals())\n\n\n"
         f"{_LAB} = _stratlab_lab()\n"
+    )
+
+
+def _class_adapter(name: str) -> str:
+    text = files("stratlab_runner").joinpath("class_style.py").read_text("utf-8")
+    return (
+        f"def {_CLASS_STYLE}():\n{textwrap.indent(text, '    ')}\n"
+        "    return class_functions\n\n\n"
+        f"initialize, handle_data = {_CLASS_STYLE}()({name})\n"
     )
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from stratlab_proto.runner.v1 import runner_service_pb2 as pb
 from stratlab_runner.bars import bind_context
+from stratlab_runner.class_style import class_functions, strategy_class
 from stratlab_runner.contract import OPTIONAL_FUNCTIONS, REQUIRED_FUNCTIONS, STRATEGY_FILE
 from stratlab_runner.reading import read_source
 from stratlab_runner.reporter import Reporter
@@ -152,12 +153,20 @@ def _load(source: str) -> dict[str, Any]:
     module = types.ModuleType("strategy")
     # Dataclasses and enumerations look their module up by its name.
     sys.modules[module.__name__] = module
-    code = compile(read_source(source).tree, STRATEGY_FILE, "exec", dont_inherit=True)
+    tree = read_source(source).tree
+    code = compile(tree, STRATEGY_FILE, "exec", dont_inherit=True)
     exec(code, module.__dict__)  # noqa: S102 - the whole point of the sandbox
+    functions = module.__dict__
+    if "initialize" not in functions and (written := strategy_class(tree)) is not None:
+        try:
+            initialize, handle_data = class_functions(functions.get(written.name))
+        except TypeError as error:
+            raise StrategyContractError(str(error)) from None
+        functions |= {"initialize": initialize, "handle_data": handle_data}
     for name in REQUIRED_FUNCTIONS:
-        if not callable(module.__dict__.get(name)):
+        if not callable(functions.get(name)):
             raise StrategyContractError(f"the strategy has no function {name}(context)")
-    return module.__dict__
+    return functions
 
 
 def _limit(cpu_seconds: int) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -76,13 +77,17 @@ class SmokeScript(ScriptedSandbox):
         if spec.purpose is not TrialPurpose.SMOKE:
             return claim
         if self.failure is not None:
-            return TrialClaim(
-                spec.trial_id, Outcome.STRATEGY_ERROR, "raised", failure=self.failure
-            )
+            return TrialClaim(spec.trial_id, Outcome.STRATEGY_ERROR, "raised", failure=self.failure)
         if self.idle:
             flat = tuple(EquityPoint(point.bar, spec.capital) for point in claim.equity)
             return replace(claim, log=(), fills=(), equity=flat)
         return claim
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 - raises no event
+            await asyncio.sleep(0.01)
 
 
 async def finished(lab: SmallLab, campaign: Campaign) -> Campaign:
@@ -181,9 +186,7 @@ async def test_warning_of_the_smoke_run_waits_for_review_before_train(tmp_path: 
     spec = small_spec(stop_rules=ONE, review=ReviewMode.REQUIRED)
     with small_lab(tmp_path, sandbox=SmokeScript(PanelData(), idle=True)) as lab:
         campaign = await lab.manager.create(spec, "r")
-        async with asyncio.timeout(20):
-            while lab.repository.get_campaign(campaign.id).state_reason != REVIEW_REASON:
-                await asyncio.sleep(0.01)
+        await until(lambda: lab.repository.get_campaign(campaign.id).state_reason == REVIEW_REASON)
         assert lab.sandbox.batches == [(3, 1)]
         await lab.manager.approve(campaign.id)
         done = await finished(lab, campaign)
@@ -200,9 +203,7 @@ async def test_warning_of_the_smoke_run_can_be_declined(tmp_path: Path) -> None:
     spec = small_spec(stop_rules=ONE, review=ReviewMode.REQUIRED)
     with small_lab(tmp_path, sandbox=SmokeScript(PanelData(), idle=True)) as lab:
         campaign = await lab.manager.create(spec, "r")
-        async with asyncio.timeout(20):
-            while lab.repository.get_campaign(campaign.id).state_reason != REVIEW_REASON:
-                await asyncio.sleep(0.01)
+        await until(lambda: lab.repository.get_campaign(campaign.id).state_reason == REVIEW_REASON)
         await lab.manager.approve(campaign.id, decline=True)
         await finished(lab, campaign)
         assert lab.repository.get_iteration(campaign.id, 1).failure == "declined in review"
@@ -213,9 +214,7 @@ async def test_interrupted_train_continues_without_another_smoke_run(tmp_path: P
     sandbox = SmokeScript(PanelData(), seconds=3.0)
     with small_lab(tmp_path, sandbox=sandbox) as lab:
         campaign = await lab.manager.create(small_spec(stop_rules=ONE), "r")
-        async with asyncio.timeout(20):
-            while len(sandbox.seen) < 2:
-                await asyncio.sleep(0.01)
+        await until(lambda: len(sandbox.seen) >= 2)
         await lab.manager.pause(campaign.id)
         stored = lab.repository.get_iteration(campaign.id, 1).results
         assert [result.outcome for result in stored] == [
@@ -236,9 +235,7 @@ def test_smoke_runs_are_cut_short_within_the_limits_of_the_campaign() -> None:
     data = PanelData().get("small").tiers[Tier.TRAIN]
     window = Window(Tier.TRAIN, data.start, data.end)
     spec = small_spec()
-    search = TrialSpec(
-        "t", 0, TrialPurpose.SEARCH, None, window, {}, spec.capital, spec.cost_model
-    )
+    search = TrialSpec("t", 0, TrialPurpose.SEARCH, None, window, {}, spec.capital, spec.cost_model)
     smoke = replace(search, purpose=TrialPurpose.SMOKE)
     for given_seconds, expected in ((180, 30), (5, 5)):
         limits = Limits(cpu_seconds=given_seconds, wall_seconds=given_seconds)
@@ -258,7 +255,7 @@ def panel(first: date, traded: list[bool], *, bars_per_day: int = 1) -> PricePan
     bars = sessions + np.tile(np.arange(bars_per_day, dtype=np.int64) * 60, len(traded))
     there = np.repeat(np.array(traded), bars_per_day)
     close = np.where(there, 10.0, np.nan)[:, None]
-    prices = {name: close for name in ("open", "high", "low", "close")}
+    prices = dict.fromkeys(("open", "high", "low", "close"), close)
     volume = np.where(there, 1.0, 0.0)[:, None]
     extra = {} if bars_per_day == 1 else {"intraday_sessions": sessions}
     return PricePanel(bars=bars, symbols=("A",), **prices, volume=volume, **extra)

@@ -33,6 +33,29 @@ def handle_data(context, data):
             context.brackets[asset] = lab.order_bracket(asset, shares, 1.5, 2.5)
 '''
 
+CLASS_CODE = '''\
+"""Buys for a few bars whenever the close has risen."""
+from zipline.api import order, order_target, symbol
+
+
+class RiseStrategy:
+    def initialize(self, context):
+        self.assets = [symbol(name) for name in context.symbols]
+        self.bars = 0
+
+    def should_trade(self, context, data):
+        self.bars += 1
+        return self.bars > 3 and self.bars % 4 == 0
+
+    def execute(self, context, data):
+        for asset in self.assets:
+            closes = data.history(asset, "close", 3, "1d")
+            if data.can_trade(asset) and closes.iloc[-1] > closes.iloc[0]:
+                order(asset, context.params["shares"])
+            else:
+                order_target(asset, 0)
+'''
+
 
 def template_request(name: str, **changes: object) -> ExportRequest:
     """Return the request of a template at its defaults."""

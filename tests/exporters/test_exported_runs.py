@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.contract.sandboxed_zipline import run_jobs
-from tests.exporters.requests_for import FREE_CODE, source_request, template_request
+from tests.exporters.requests_for import CLASS_CODE, FREE_CODE, source_request, template_request
 from tests.runner.conftest import run_inside
 from tests.runner.host import day
 from tests.runner.market import Market, random_market
@@ -33,6 +33,7 @@ def requests() -> dict[str, ExportRequest]:
     quick = {"fast_length": 5, "slow_length": 45, "stop_mult": 2.0}
     found["quick"] = template_request("ema_cross_atr", **common | {"parameters": quick})
     found["free"] = source_request(FREE_CODE, **common)
+    found["class"] = source_request(CLASS_CODE, **common)
     return found
 
 

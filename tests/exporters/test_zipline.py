@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from tests.exporters.requests_for import FREE_CODE, source_request, template_request
+from tests.exporters.requests_for import CLASS_CODE, FREE_CODE, source_request, template_request
 
 from stratlab.domain.errors import NotFoundError
 from stratlab.domain.market import CostModel, CostModelKind
@@ -73,6 +73,21 @@ def test_export_template_is_golden() -> None:
 def test_export_free_code_is_golden() -> None:
     text = _without_lab(_text(source_request(FREE_CODE)))
     assert text == (GOLDEN / "free_code.txt").read_text()
+
+
+def test_export_class_style_brings_what_runs_it() -> None:
+    text = _text(source_request(CLASS_CODE))
+    module = ast.parse(text)
+    assert "initialize, handle_data = _stratlab_class_style()(RiseStrategy)\n" in text
+    assert "        handle_data=handle_data,\n" in text
+    assert "import stratlab_runner" not in text
+    functions = [node.name for node in module.body if isinstance(node, ast.FunctionDef)]
+    assert functions == ["_stratlab_lab", "_stratlab_class_style", "run", "main"]
+
+
+def test_export_of_functions_brings_no_class_adapter() -> None:
+    text = _text(source_request(FREE_CODE + "\n\nclass HelperStrategy:\n    pass\n"))
+    assert "_stratlab_class_style" not in text
 
 
 @pytest.mark.parametrize("name", load_templates())

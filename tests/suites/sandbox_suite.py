@@ -15,6 +15,7 @@ from stratlab.domain.trial import (
     Order,
     Outcome,
     TrialBatch,
+    TrialClaim,
     TrialProgress,
     TrialPurpose,
     TrialSpec,
@@ -201,6 +202,49 @@ class SandboxSuite:
         assert {(each.campaign_id, each.trial_id) for each in seen} == {
             (f"c{n}", f"t{n}") for n in range(3)
         }
+
+    async def test_judge_of_the_first_trial_lets_the_others_run_in_the_same_member(
+        self, subject: Subject
+    ) -> None:
+        seen: list[TrialProgress] = []
+        judged: list[tuple[TrialClaim, set[str]]] = []
+
+        async def judge(claim: TrialClaim) -> bool:
+            await asyncio.sleep(0.05)
+            judged.append((claim, {progress.trial_id for progress in seen}))
+            return True
+
+        trials = [suite_trial(f"t{n}", n, shares=n + 1) for n in range(3)]
+        claims = await subject.sandbox.run(suite_batch(BUY_AND_HOLD, *trials), seen.append, judge)
+        assert [claim.trial_id for claim in claims] == ["t0", "t1", "t2"]
+        assert judged == [(claims[0], {"t0"})]
+        assert len({claim.sandbox.member_id for claim in claims}) == 1
+
+    @pytest.mark.parametrize("source", [BUY_AND_HOLD, RAISES])
+    async def test_judge_of_the_first_trial_can_stop_the_others(
+        self, subject: Subject, source: str
+    ) -> None:
+        async def judge(claim: TrialClaim) -> bool:
+            return False
+
+        trials = [suite_trial(f"t{n}", n) for n in range(3)]
+        claims = await subject.sandbox.run(suite_batch(source, *trials), ignore, judge)
+        assert [claim.trial_id for claim in claims] == ["t0"]
+        assert subject.live() == 0
+
+    async def test_judge_is_asked_of_a_first_trial_that_ends_its_member(
+        self, subject: Subject
+    ) -> None:
+        outcomes: list[Outcome] = []
+
+        async def judge(claim: TrialClaim) -> bool:
+            outcomes.append(claim.outcome)
+            return False
+
+        trials = [suite_trial("t0"), suite_trial("t1", 1)]
+        work = suite_batch(SLEEPS, *trials, wall_seconds=1)
+        claims = await subject.sandbox.run(work, ignore, judge)
+        assert [claim.outcome for claim in claims] == outcomes == [Outcome.TIMEOUT_WALL]
 
     async def test_claim_says_where_it_comes_from(self, subject: Subject) -> None:
         (claim,) = await subject.sandbox.run(suite_batch(BUY_AND_HOLD), ignore)
