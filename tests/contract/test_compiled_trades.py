@@ -1,18 +1,23 @@
 """Compiled contracts under real zipline against the direct simulation, fill by fill."""
 
+from datetime import date
+
 import pytest
-from tests.contract.random_contracts import random_contract
+from tests.contract.random_contracts import LONGER, random_contract
 from tests.contract.reference import simulate
+from tests.contract.rule_reference import Clock
 from tests.contract.sandboxed_zipline import run_jobs, world
 from tests.contract.worlds import random_market
 
 from stratlab.contract.model import StrategyContract
 from stratlab.contract.zipline_source import compile_to_zipline
 from stratlab.generation import load_templates
+from stratlab.market_data.calendars import sessions_between
 
 pytestmark = pytest.mark.docker
 
 CAPITAL = 100_000.0
+LAST = date(2016, 12, 30)
 # Name -> markets, number of sessions and the traded window. BBB is listed later.
 WORLDS = {
     "long": (
@@ -36,6 +41,10 @@ def comparisons(full_size: bool) -> list[tuple[str, list, list]]:
         ("long", name, contract) for name, contract in load_templates().items()
     ]
     contracts += [("short", f"random {seed}", random_contract(seed)) for seed in range(count)]
+    contracts += [
+        ("long", f"longer {seed}", random_contract(seed, longer=LONGER)) for seed in range(count)
+    ]
+    clock = Clock([day.date() for day in sessions_between("XNYS", date(2015, 1, 2), LAST)])
     jobs, expected = [], []
     for place, _, contract in contracts:
         markets, _, window = WORLDS[place]
@@ -51,7 +60,7 @@ def comparisons(full_size: bool) -> list[tuple[str, list, list]]:
                 "script": False,
             }
         )
-        expected.append(simulate(contract, contract.parameters, markets, window, CAPITAL))
+        expected.append(simulate(contract, contract.parameters, markets, window, CAPITAL, clock))
     worlds = {name: world(markets, count) for name, (markets, count, _) in WORLDS.items()}
     results = run_jobs(worlds, jobs)
     return [
@@ -76,5 +85,6 @@ def test_compiled_contracts_trade_enough_to_mean_something(comparisons: list) ->
     fills = {name: len(zipline) for name, zipline, _ in comparisons}
     assert all(fills[name] > 0 for name in load_templates())
     assert sum(fills.values()) > 1000
+    assert sum(count for name, count in fills.items() if name.startswith("longer")) > 300
     shorts = [fill for _, zipline, _ in comparisons for fill in zipline if fill[2] < 0]
     assert len(shorts) > 300

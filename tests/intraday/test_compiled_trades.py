@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from tests.contract.random_contracts import random_contract
 from tests.contract.reference import Market, simulate
+from tests.contract.rule_reference import Clock
 from tests.contract.worlds import random_market
 from tests.intraday.sandboxed import job, run_jobs
 from tests.intraday.worlds import bar_ends, built, table
@@ -14,7 +15,7 @@ from tests.intraday.worlds import bar_ends, built, table
 from stratlab.contract.zipline_source import compile_to_zipline
 from stratlab.domain.market import Tier, TierRange
 from stratlab.generation import load_templates
-from stratlab.market_data.calendars import sessions_between
+from stratlab.market_data.calendars import minutes_of, sessions_between
 from stratlab.market_data.content import PRICE_FIELDS, canonical
 
 START = date(2003, 8, 4)
@@ -25,6 +26,11 @@ WORLDS = {
     "exchange": ("XNYS", "1h", 130),
     "coins": ("24/7", "2h", 75),
     "currencies": ("24/5", "4h", 150),
+}
+LONGER = {
+    "exchange": ("2h", "3h", "1d", "1w"),
+    "coins": ("6h", "1d", "3d", "1M"),
+    "currencies": ("8h", "2d", "1w"),
 }
 
 
@@ -63,7 +69,12 @@ def hourly_world(name, home):
     begin = int(starts[next(n for n, row in enumerate(starts) if row >= WARM_UP_BARS)])
     window = (days[int(np.searchsorted(starts, begin))].date(), days[-1].date())
     _, files = built(home, content)
-    return files, markets, labels, begin, window
+    clock = Clock(
+        [day.date() for day, of_day in zip(days, ends, strict=True) for _ in of_day],
+        minutes_of(calendar, labels).tolist(),
+        7 if calendar == "24/7" else 5,
+    )
+    return files, markets, labels, begin, window, clock
 
 
 def split(market: Market, row: int, ratio: float):
@@ -77,14 +88,18 @@ def split(market: Market, row: int, ratio: float):
 @pytest.mark.load
 def test_compiled_contracts_trade_intraday_bars_as_simulated(tmp_path, full_size):
     worlds = {name: hourly_world(name, tmp_path / name) for name in WORLDS}
-    contracts = [random_contract(seed) for seed in range(60 if full_size else 3)]
+    count = 60 if full_size else 3
+    contracts = [random_contract(seed) for seed in range(count)]
     jobs, expected = [], []
-    for name, (_, markets, labels, begin, window) in worlds.items():
+    for name, (_, markets, labels, begin, window, clock) in worlds.items():
         templates = load_templates().values() if name == "exchange" or full_size else ()
-        for contract in (*templates, *contracts):
+        timeframe = WORLDS[name][1]
+        longer = [random_contract(seed, timeframe, LONGER[name]) for seed in range(count)]
+        for contract in (*templates, *contracts, *longer):
             source, values = compile_to_zipline(contract), contract.parameters
             jobs.append(job(name, source, list(markets), window, parameters=values))
-            simulated = simulate(contract, values, markets, (begin, len(labels) - 1), 100_000.0)
+            traded = (begin, len(labels) - 1)
+            simulated = simulate(contract, values, markets, traded, 100_000.0, clock)
             bars = labels.astype("datetime64[s]").astype("int64").tolist()
             expected.append(sorted((bars[row], *fill) for row, *fill in simulated))
     io = tmp_path / "io"

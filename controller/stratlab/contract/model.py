@@ -2,21 +2,27 @@
 
 from typing import Annotated, Any, Literal, Self, final
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from stratlab.contract.consistency import find_problems
 from stratlab.contract.indicators import REGISTRY
-from stratlab.contract.language import MAX_TEXT, RuleError, parse_rule
-from stratlab.contract.timeframes import canonical_timeframe
+from stratlab.contract.language import RuleError, parse_rule
+from stratlab.contract.parts import (
+    Finite,
+    Identifier,
+    Note,
+    ParameterName,
+    Part,
+    RuleText,
+    Side,
+    Symbol,
+    Thesis,
+    Timeframe,
+    Version,
+    Whole,
+    one_spelling,
+)
 
 SCHEMA_VERSION = "1.0.0"
 MAX_RULES = 16
@@ -24,43 +30,9 @@ MAX_INDICATORS = 32
 MAX_PARAMETERS = 32
 MAX_MARKETS = 64
 
-# Everything that an emitter may print is one of these; nothing else ever reaches code.
-Identifier = Annotated[
-    str, StringConstraints(pattern=r"^[a-z](_?[a-z0-9])*$", min_length=1, max_length=32)
-]
-ParameterName = Annotated[
-    str, StringConstraints(pattern=r"^\$[a-z](_?[a-z0-9])*$", min_length=2, max_length=33)
-]
-Version = Annotated[
-    str, StringConstraints(pattern=r"^(0|[1-9]\d{0,5})(\.(0|[1-9]\d{0,5})){2}$", max_length=20)
-]
-Symbol = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")]
-Thesis = Annotated[str, StringConstraints(max_length=4000)]
-Note = Annotated[str, StringConstraints(max_length=500)]
-RuleText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT)]
-Finite = Annotated[float, Field(allow_inf_nan=False, ge=-1e9, le=1e9)]
-Whole = Annotated[int, Field(ge=-(10**9), le=10**9)]
-Side = Literal["long", "short"]
-
-
-def _timeframe(text: str) -> str:
-    try:
-        return canonical_timeframe(text)
-    except ValueError as error:
-        raise PydanticCustomError("timeframe", "{message}", {"message": str(error)}) from None
-
-
-Timeframe = Annotated[
-    str, StringConstraints(pattern=r"^[1-9][0-9]{0,2}[mhdwM]$"), AfterValidator(_timeframe)
-]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
 
 @final
-class Indicator(_Part):
+class Indicator(Part):
     """A series computed from prices.
 
     Attributes:
@@ -91,14 +63,14 @@ class Indicator(_Part):
             **data,
             "source": data.get("source") or kind.sources[0],
             "params": {
-                name: _number(value, whole=known[name].whole) if name in known else value
+                name: one_spelling(value, whole=known[name].whole) if name in known else value
                 for name, value in params.items()
             },
         }
 
 
 @final
-class Rule(_Part):
+class Rule(Part):
     """A condition that opens or closes positions of one side; rules of a side are OR-ed.
 
     Attributes:
@@ -124,8 +96,13 @@ class Rule(_Part):
 
 
 @final
-class AtrDistance(_Part):
-    """``mult`` times the value of an ``atr`` indicator."""
+class AtrDistance(Part):
+    """A multiple of the average true range.
+
+    Attributes:
+        indicator: Id of an ``atr`` indicator.
+        mult: How many times its value, a number or ``$name``.
+    """
 
     kind: Literal["atr"]
     indicator: Identifier
@@ -133,16 +110,24 @@ class AtrDistance(_Part):
 
 
 @final
-class PercentDistance(_Part):
-    """``value`` percent of the close."""
+class PercentDistance(Part):
+    """A part of the close.
+
+    Attributes:
+        value: Percent, a number or ``$name``.
+    """
 
     kind: Literal["percent"]
     value: Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)] | ParameterName
 
 
 @final
-class TicksDistance(_Part):
-    """``value`` ticks of 0.01."""
+class TicksDistance(Part):
+    """A fixed distance.
+
+    Attributes:
+        value: Ticks of 0.01, a number or ``$name``.
+    """
 
     kind: Literal["ticks"]
     value: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)] | ParameterName
@@ -153,42 +138,64 @@ Distance = Annotated[AtrDistance | PercentDistance | TicksDistance, Field(discri
 
 
 @final
-class Breakeven(_Part):
-    """Moves the stop to the entry plus ``offset_ticks`` once the profit reaches ``trigger``."""
+class Breakeven(Part):
+    """Moves the stop to the entry at the first close with enough profit.
+
+    Attributes:
+        trigger: Profit that is enough.
+        offset_ticks: Ticks of 0.01 beyond the fill price.
+    """
 
     trigger: Distance
     offset_ticks: Annotated[int, Field(ge=0, le=1_000_000)] = 0
 
 
 @final
-class Trailing(_Part):
-    """Follows the close at a distance; never moves against the position."""
+class Trailing(Part):
+    """Lets the stop follow the close; it never moves back.
+
+    Attributes:
+        distance: From each close.
+        mode: When it moves.
+    """
 
     distance: Distance
     mode: Literal["bar_close"] = "bar_close"
 
 
 @final
-class Units(_Part):
-    """A fixed number of shares."""
+class Units(Part):
+    """A fixed number of shares.
+
+    Attributes:
+        units: Shares.
+    """
 
     kind: Literal["units"]
     units: Annotated[int, Field(ge=1, le=10**9)]
 
 
 @final
-class PercentEquity(_Part):
-    """Shares worth ``percent`` of the equity of the symbol."""
+class PercentEquity(Part):
+    """Shares worth a part of the symbol's equity.
+
+    Attributes:
+        percent: Of the account's equity divided by the number of symbols.
+    """
 
     kind: Literal["percent_equity"]
     percent: Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)]
 
 
 @final
-class RiskPercent(_Part):
-    """Shares that lose ``percent`` of the symbol's equity at the stop, in steps of ``unit_step``.
+class RiskPercent(Part):
+    """Shares that lose a part of the symbol's equity at the stop.
 
     A position is never worth more than the equity of its symbol, however close the stop.
+
+    Attributes:
+        percent: Of the account's equity divided by the number of symbols.
+        unit_step: Shares come in multiples of it.
     """
 
     kind: Literal["risk_percent"]
@@ -200,8 +207,16 @@ Sizing = Annotated[Units | PercentEquity | RiskPercent, Field(discriminator="kin
 
 
 @final
-class RiskModel(_Part):
-    """How much is bought and how a position is protected; both sides mirror each other."""
+class RiskModel(Part):
+    """How much is bought and how a position is protected; both sides mirror each other.
+
+    Attributes:
+        stop: Closes at a loss, from the fill price.
+        take: Closes at a profit, from the fill price.
+        breakeven: Moves the stop to the entry.
+        trailing: Lets the stop follow the price.
+        sizing: How many shares.
+    """
 
     stop: Distance | None = None
     take: Distance | None = None
@@ -222,12 +237,13 @@ class RiskModel(_Part):
 
 
 @final
-class OptParam(_Part):
+class OptParam(Part):
     """A number that a search may change, referenced as ``$name``.
 
     Attributes:
         enabled: Whether a search varies it; a disabled one keeps ``value``.
-        min, max: Bounds, inclusive.
+        min: Lower bound, inclusive.
+        max: Upper bound, inclusive.
         step: Distance of neighbouring values on the grid that starts at ``min``.
         value: Default.
         kind: ``int`` for whole numbers.
@@ -248,7 +264,7 @@ class OptParam(_Part):
         whole = data.get("kind") == "int"
         numbers = {"min", "max", "step", "value"}
         return {
-            key: _number(value, whole=whole) if key in numbers else value
+            key: one_spelling(value, whole=whole) if key in numbers else value
             for key, value in data.items()
         }
 
@@ -264,8 +280,17 @@ class OptParam(_Part):
 
 
 @final
-class ContractGates(_Part):
-    """Thresholds the author asks for; None leaves the campaign's. See ``domain.gates.Gates``."""
+class ContractGates(Part):
+    """Thresholds the author asks for; null leaves the campaign's.
+
+    Attributes:
+        max_drawdown: Positive fraction, against the absolute value.
+        min_sharpe_ratio: Annual, on the training tier.
+        min_validation_sharpe_ratio: Annual, on the validation tier.
+        max_oos_degradation: Annual Sharpe ratio, training minus validation.
+        min_total_trades: Closed round trips on the training tier.
+        max_turnover: Per year, on the training tier.
+    """
 
     max_drawdown: Annotated[float, Field(gt=0, le=1)] | None = None
     min_sharpe_ratio: Finite | None = None
@@ -276,8 +301,15 @@ class ContractGates(_Part):
 
 
 @final
-class Execution(_Part):
-    """When rules are evaluated and how orders fill."""
+class Execution(Part):
+    """When rules are evaluated and how orders fill.
+
+    Attributes:
+        evaluate: Rules are looked at when a bar has closed.
+        fill: Market orders fill at the open of the next bar.
+        intrabar: Which level of a bracket a bar reaches first; ``stop_first`` is refused so far.
+        pyramiding: Further entries while a position is open.
+    """
 
     evaluate: Literal["bar_close"] = "bar_close"
     fill: Literal["next_open"] = "next_open"
@@ -292,10 +324,25 @@ def _unique(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 @final
-class StrategyContract(_Part):
+class StrategyContract(Part):
     """A strategy: indicators, rules, risk model and the space of its parameters.
 
     Lists whose order has no meaning are sorted, so equal strategies are equal documents.
+
+    Attributes:
+        schema_version: Of this format.
+        strategy_id: What the strategy is called.
+        version: Semantic version of the strategy.
+        thesis: Why it should earn money; for people, never emitted.
+        markets: Symbols it is meant for; empty for any.
+        timeframes: Of the bars that it trades.
+        indicators: Series computed from prices.
+        entry_rules: Conditions that open positions.
+        exit_rules: Conditions that close them, besides the risk model.
+        risk_model: Stops, takes and size.
+        optimization_space: Numbers that a search may change, by name without ``$``.
+        gates: Thresholds of its own.
+        execution: When it decides and how it fills.
     """
 
     schema_version: Literal["1.0.0"]
@@ -344,12 +391,3 @@ class StrategyContract(_Part):
         return {
             name: self.optimization_space[name].value for name in sorted(self.optimization_space)
         }
-
-
-def _number(value: object, *, whole: bool) -> object:
-    # One number, one spelling: 20.0 becomes 20 where whole numbers belong, 2 becomes 2.0 elsewhere.
-    if isinstance(value, float) and whole and value.is_integer():
-        return int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and not whole:
-        return float(value)
-    return value

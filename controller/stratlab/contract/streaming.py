@@ -13,6 +13,8 @@ import math
 from collections import deque
 from typing import NamedTuple
 
+from stratlab.contract.semantics import above
+
 NAN = math.nan
 
 
@@ -256,8 +258,9 @@ class Adx:
         self._high, self._low = bar.high, bar.low
         if math.isnan(up):
             return
-        mean_up = self._up.update(up if up > max(down, 0.0) else 0.0)
-        mean_down = self._down.update(down if down > max(up, 0.0) else 0.0)
+        # Prices of whole cents tie often, and then rounding errors must not choose a side.
+        mean_up = self._up.update(up if above(up, max(down, 0.0)) else 0.0)
+        mean_down = self._down.update(down if above(down, max(up, 0.0)) else 0.0)
         if math.isnan(mean_up):
             return
         # A market that has never moved has no direction.

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Protocol, final
 
 import numpy as np
 
+from stratlab.contract.semantics import EPSILON
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -190,8 +192,8 @@ class Adx:
     ) -> None:
         up = np.diff(bars["high"], axis=1, prepend=np.nan)
         down = -np.diff(bars["low"], axis=1, prepend=np.nan)
-        self._ups = np.where(up > np.maximum(down, 0.0), up, 0.0).T[:, :, None]
-        self._downs = np.where(down > np.maximum(up, 0.0), down, 0.0).T[:, :, None]
+        self._ups = np.where(up - np.maximum(down, 0.0) > EPSILON, up, 0.0).T[:, :, None]
+        self._downs = np.where(down - np.maximum(up, 0.0) > EPSILON, down, 0.0).T[:, :, None]
         count = len(up)
         self._range = Atr(bars, lengths, starts)
         self._up, self._down = (
