@@ -14,10 +14,10 @@ from stratlab.contract.vectorised.bars import Stretches
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    Outputs = list[list[Floats]]
-
     from stratlab.contract.vectorised.arrays import Floats, Numbers
     from stratlab.contract.vectorised.bars import SymbolBars
+
+    Outputs = list[list[Floats]]
 
 
 Parameters = list[tuple[float, ...]]
