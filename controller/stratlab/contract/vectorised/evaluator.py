@@ -1,5 +1,6 @@
 """What lowered rules mean over arrays; the same words as :mod:`stratlab.contract.semantics`."""
 
+from dataclasses import replace
 from functools import reduce
 from typing import TYPE_CHECKING, Protocol, final
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from stratlab.contract import nodes
 from stratlab.contract.language import format_rule
-from stratlab.contract.lowering import flat_name
+from stratlab.contract.lowering import flat_name, window
 from stratlab.contract.semantics import EPSILON
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ class Evaluator:
                 return self._compare(operator, left, right)
             case nodes.Call(function=function, arguments=(first, second)):
                 if function in nodes.TRENDS:
+                    self._note_steps(node)
                     return self._operand(node) > 0.0
                 operator, opposite = (">", "<=") if function == "crosses_above" else ("<", ">=")
                 now = self._compare(operator, first, second)
@@ -120,6 +122,15 @@ class Evaluator:
             self.ties.append(np.abs(difference - EPSILON) < TIE * scale)
         above = difference > EPSILON
         return above if operator in {">", "<"} else ~above
+
+    def _note_steps(self, node: nodes.Call) -> None:
+        source = node.arguments[0]
+        if self._notes_ties and isinstance(source, nodes.Reference):
+            span = window(node)
+            steps = span.bars + sum(int(self._values.parameter(p)[0, 0]) for p in span.parameters)
+            for age in range(steps):
+                newer = replace(source, offset=source.offset + age)
+                self._compare(">", newer, replace(newer, offset=newer.offset + 1))
 
     def _operand(self, node: nodes.Expression) -> "Floats":
         # Everything that may be undefined gets a guard; literals and the position never are.

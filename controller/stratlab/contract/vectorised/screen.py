@@ -14,15 +14,14 @@ from typing import TYPE_CHECKING, final
 
 import numpy as np
 
-from stratlab.contract import nodes
-from stratlab.contract.language import parse_rule
 from stratlab.contract.lowering import lower
 from stratlab.contract.vectorised.account import Accounts
 from stratlab.contract.vectorised.bars import SymbolBars
 from stratlab.contract.vectorised.desk import Desk
 from stratlab.contract.vectorised.figures import Figures, figures
 from stratlab.contract.vectorised.points import Points
-from stratlab.domain.errors import InvalidContractError, InvalidSpecError
+from stratlab.contract.vectorised.refusals import refuse_what_is_missing
+from stratlab.domain.errors import InvalidSpecError
 from stratlab.domain.market import CostModelKind
 from stratlab.domain.valuation import adjustment_ratios, closing_prices
 
@@ -133,31 +132,6 @@ def run_points(
     accounts = Accounts(columns, desks, contract.risk_model, cost_model, capital, rows)
     accounts.run()
     return accounts
-
-
-def refuse_what_is_missing(contract: "StrategyContract") -> None:
-    """Refuse what only other back-ends can do.
-
-    Raises:
-        InvalidContractError: The contract asks for it.
-    """
-    if contract.execution.intrabar != "tv_path":
-        raise InvalidContractError(
-            "execution.intrabar: the numpy evaluator fills along tv_path only",
-            hint="Set execution.intrabar to tv_path.",
-        )
-    parts = [
-        node
-        for rule in (*contract.entry_rules, *contract.exit_rules)
-        for node in nodes.walk(parse_rule(rule.when))
-    ]
-    longer = {item.timeframe for item in contract.indicators}
-    longer |= {node.timeframe for node in parts if isinstance(node, nodes.Reference)}
-    if longer - {None, ""}:
-        raise InvalidContractError(
-            "the numpy evaluator reads no longer timeframes yet",
-            hint="Set screen_points to 0, or use the strategy's own timeframe.",
-        )
 
 
 def _refuse_other_worlds(panel: "PricePanel", first_bar: int, cost_model: "CostModel") -> None:

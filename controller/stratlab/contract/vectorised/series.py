@@ -15,7 +15,7 @@ from stratlab.contract.vectorised.evaluator import Evaluator, lead
 from stratlab.contract.vectorised.indicators import Column, Family, Indicators
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -90,9 +90,17 @@ class SeriesTable:
         keys = {key for expression in expressions for key in self._inputs(expression)}
         return distinct(len(self._points), [self._key(key) for key in sorted(keys)])
 
-    def evaluator(self, points: "Numbers", lead: int, *, notes_ties: bool = False) -> Evaluator:
+    def evaluator(
+        self,
+        points: "Numbers",
+        lead: int,
+        position: "Mapping[str, float] | None" = None,
+        *,
+        notes_ties: bool = False,
+    ) -> Evaluator:
         """Return an evaluator over all places from ``lead`` on, one row for each given point."""
-        return Evaluator(_Rows(self, points, lead), notes_ties=notes_ties)
+        constant = {name: np.array([[value]]) for name, value in (position or {}).items()}
+        return Evaluator(_Rows(self, points, lead), constant, notes_ties=notes_ties)
 
     def gathered(
         self,
