@@ -98,8 +98,11 @@ def stoch(
 def adx(high: Array, low: Array, close: Array, length: int, smoothing: int) -> dict[str, Array]:
     up = np.diff(high, prepend=np.nan)
     down = -np.diff(low, prepend=np.nan)
-    plus = np.where(np.isnan(up), np.nan, np.where((up - down > 1e-10) & (up > 1e-10), up, 0.0))
-    minus = np.where(np.isnan(up), np.nan, np.where((down - up > 1e-10) & (down > 1e-10), down, 0.0))
+    # A tie within rounding errors is no movement at all.
+    rises = (up - down > 1e-10) & (up > 1e-10)
+    falls = (down - up > 1e-10) & (down > 1e-10)
+    plus = np.where(np.isnan(up), np.nan, np.where(rises, up, 0.0))
+    minus = np.where(np.isnan(up), np.nan, np.where(falls, down, 0.0))
     mean_range = atr(high, low, close, length)
     with np.errstate(divide="ignore", invalid="ignore"):
         di_plus = np.where(mean_range == 0, 0.0, 100 * rma(plus, length) / mean_range)
