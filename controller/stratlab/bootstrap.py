@@ -35,6 +35,7 @@ from stratlab.sandbox import (
 )
 from stratlab.screening import SubprocessScreener
 from stratlab.search import FactorGraphGenerator
+from stratlab.search.parameters_screen import ParameterScreen
 from stratlab.settings import Settings
 from stratlab.store import FileArtifacts, open_repository
 from stratlab.store.home import make_home
@@ -102,6 +103,7 @@ async def open_lab(settings: Settings) -> AsyncIterator[Lab]:
                     GeneratorKind.TEMPLATE: TemplateGenerator(),
                     GeneratorKind.FACTOR_GRAPH: FactorGraphGenerator(templates_for),
                 },
+                parameters=ParameterScreen(market_data),
                 critic=RuleCritic(),
                 evaluator=evaluator,
                 reports=reports,

@@ -8,7 +8,8 @@ import pytest
 from tests.suites.small_lab import CountingGenerator, small_lab
 
 from stratlab.domain.campaign import CampaignState
-from stratlab.domain.trial import Outcome
+from stratlab.domain.points import point_digest
+from stratlab.domain.trial import Outcome, TrialPurpose
 from stratlab.store import open_repository
 from stratlab.store.audit import verify_audit
 
@@ -67,8 +68,19 @@ async def test_campaign_begun_by_an_old_release_is_continued(home: Path) -> None
         assert finished.iteration == 6
         iterations = lab.repository.list_iterations(campaign.id)
         assert iterations[:2] == past
-        # The trials that were running when the old release stopped were run again.
-        assert [result.attempt for result in iterations[2].results] == [2, 2, 1]
+        # The trials that were running when the old release stopped were run again, behind the
+        # smoke run that it did not know.
+        assert [result.attempt for result in iterations[2].results] == [1, 2, 2, 1]
+        # Their points were registered by the upgrade; running them again is no new search.
+        counts = lab.repository.point_counts(campaign.id)
+        assert counts[TrialPurpose.RERUN] == 2
+        searched = [
+            (iteration.number, point_digest(result.spec.parameters))
+            for iteration in iterations
+            for result in iteration.results
+            if result.spec.purpose is TrialPurpose.SEARCH
+        ]
+        assert counts[TrialPurpose.SEARCH] == len(set(searched))
         assert lab.repository.events(campaign.id, limit=len(events)) == events
         assert verify_audit(lab.repository, campaign.id)[campaign.id] > len(events)
         names = {artifact.name for artifact in lab.artifacts.list(campaign.id)}

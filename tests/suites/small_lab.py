@@ -39,6 +39,7 @@ from stratlab.domain.trial import (
 from stratlab.evaluation import HostEvaluator
 from stratlab.evaluation.repricing import reprice
 from stratlab.screening import SubprocessScreener
+from stratlab.search.parameters_screen import ParameterScreen
 from stratlab.store import open_repository
 from stratlab.store.artifacts import FileArtifacts
 
@@ -243,6 +244,7 @@ def small_lab(
     *,
     generator: Generator | None = None,
     screener: Screener | None = None,
+    parameters: ParameterScreen | None = None,
     sandbox: Sandbox | None = None,
     **script: object,
 ):
@@ -265,6 +267,7 @@ def small_lab(
             desk=desk,
             screener=screener or SubprocessScreener(),
             generators={GeneratorKind.TEMPLATE: generator or CountingGenerator()},
+            parameters=parameters or ParameterScreen(market_data),
             critic=RuleCritic(),
             evaluator=evaluator,
             reports=Reports(repository, artifacts, market_data, plain_export),

@@ -11,12 +11,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import final
 
+from stratlab.campaigns.drafting import draft_candidate
 from stratlab.campaigns.event_bus import EventBus
 from stratlab.campaigns.feedback import write_feedback
 from stratlab.campaigns.hall_of_fame import admit
 from stratlab.campaigns.history import History, all_iterations
 from stratlab.campaigns.iteration_trials import IterationTrials
-from stratlab.campaigns.patches import contract_patch
 from stratlab.campaigns.reports import Reports
 from stratlab.campaigns.result_hash import result_hash
 from stratlab.campaigns.screening_step import SmokeGate, StepEvent, joined, screened_event
@@ -35,6 +35,7 @@ from stratlab.domain.campaign import (
 from stratlab.domain.errors import InvalidInputError
 from stratlab.domain.events import EventKind
 from stratlab.domain.generation import GenerationRequest
+from stratlab.domain.points import Point
 from stratlab.domain.ports import (
     Clock,
     Critic,
@@ -47,6 +48,7 @@ from stratlab.domain.search import ReviewMode
 from stratlab.domain.strategy import GeneratorKind, ScreeningReport
 from stratlab.domain.trial import TrialProgress
 from stratlab.evaluation import reach_verdict
+from stratlab.search.parameters_screen import ParameterScreen
 
 
 @final
@@ -58,6 +60,7 @@ class Workshop:
     desk: TrialDesk
     screener: Screener
     generators: Mapping[GeneratorKind, Generator]
+    parameters: ParameterScreen
     critic: Critic
     evaluator: Evaluator
     reports: Reports
@@ -75,6 +78,7 @@ class Step:
     iteration: Iteration | None = None
     events: list[StepEvent] = field(default_factory=list)
     hall_of_fame: tuple[HallOfFameEntry, ...] | None = None
+    points: tuple[Point, ...] = ()
     campaign: Campaign | None = None
 
 
@@ -132,6 +136,7 @@ class CampaignLoop:
                 transaction.save_iteration(step.iteration)
             if step.hall_of_fame is not None:
                 transaction.save_hall_of_fame(before.id, step.hall_of_fame)
+            transaction.register_points(before.id, step.points)
             for kind, payload in step.events:
                 transaction.append_event(before.id, now, kind, payload)
             self._campaign = record_transition(transaction, before, after)
@@ -154,37 +159,17 @@ class CampaignLoop:
         generator = self._workshop.generators[self._campaign.spec.generator]
         request = await self._request(iteration.number)
         try:
-            candidate = await asyncio.to_thread(generator.generate, request)
+            draft = await asyncio.to_thread(
+                draft_candidate, generator, self._workshop.parameters, request
+            )
         except InvalidInputError as error:
             return self._ended(replace(iteration, failure=str(error)), "GENERATION_FAILED")
-        parent = next(
-            (
-                summary.candidate.contract
-                for summary in self._history.summaries
-                if summary.candidate and summary.candidate.hash in candidate.lineage.parents[:1]
-            ),
-            "",
-        )
         return Step(
             CampaignState.CODE_GENERATED,
             "CANDIDATE_GENERATED",
-            iteration=replace(
-                iteration, candidate=candidate, patch=contract_patch(parent, candidate.contract)
-            ),
-            events=[
-                (
-                    EventKind.CANDIDATE_GENERATED,
-                    {
-                        "iteration": iteration.number,
-                        "candidate": candidate.hash,
-                        "strategy_id": candidate.strategy_id,
-                        "generator": candidate.lineage.generator.value,
-                        "operator": candidate.lineage.operator,
-                        "parents": list(candidate.lineage.parents),
-                        "generation": candidate.lineage.generation,
-                    },
-                )
-            ],
+            iteration=replace(iteration, candidate=draft.candidate, patch=draft.patch),
+            events=[(EventKind.CANDIDATE_GENERATED, draft.payload)],
+            points=draft.points,
         )
 
     async def _screen(self) -> Step:

@@ -10,6 +10,7 @@ from stratlab.campaigns.uninterrupted import uninterrupted
 from stratlab.domain.campaign import Campaign
 from stratlab.domain.events import EventKind
 from stratlab.domain.market import MarketSet, Tier, Window
+from stratlab.domain.points import Point
 from stratlab.domain.ports import (
     Artifacts,
     Clock,
@@ -84,7 +85,7 @@ class TrialDesk:
             SandboxNotReadyError, EngineUnavailableError: Nothing can be run at all.
         """
         specs = self._plan(campaign, tier, points, first_index)
-        ledger = _Ledger(done)
+        ledger = _Ledger(candidate, done)
         smoke = None
         if opens is not None:
             smoke = await asyncio.to_thread(self._smoke, campaign, specs[0])
@@ -182,6 +183,8 @@ class TrialDesk:
         def write() -> None:
             now = self._clock.now()
             with self._repository.transaction() as transaction:
+                points = [ledger.point(campaign, spec) for spec in specs]
+                transaction.register_points(campaign.id, points)
                 for spec in specs:
                     lost = ledger.stored.get(spec.trial_id)
                     if lost is not None and lost.outcome is Outcome.LOST:
@@ -265,7 +268,8 @@ class TrialDesk:
 class _Ledger:
     # What is known of the trials of an iteration while they are run. `stored`: as found when it
     # began; `final`: not to be run again, or not in this round; `claims`: what was settled.
-    def __init__(self, done: Sequence[TrialResult]) -> None:
+    def __init__(self, candidate: Candidate, done: Sequence[TrialResult]) -> None:
+        self._candidate = candidate.hash
         self.stored = {result.spec.trial_id: result for result in done}
         self.final = {
             trial_id: result
@@ -277,3 +281,14 @@ class _Ledger:
     def attempt(self, spec: TrialSpec) -> int:
         before = self.stored.get(spec.trial_id)
         return 1 if before is None else before.attempt + 1
+
+    def point(self, campaign: Campaign, spec: TrialSpec) -> Point:
+        attempt = self.attempt(spec)
+        return Point(
+            campaign_id=campaign.id,
+            iteration=campaign.iteration,
+            candidate=self._candidate,
+            parameters=spec.parameters,
+            purpose=spec.purpose if attempt == 1 else TrialPurpose.RERUN,
+            occasion="" if attempt == 1 else f"{spec.trial_id}/{attempt}",
+        )

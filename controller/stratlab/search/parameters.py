@@ -4,7 +4,7 @@ Samplers see places on the axes of the grid, never values, so that nothing they 
 outside of it.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from random import Random
@@ -24,8 +24,10 @@ Objective = Callable[[Sequence["Parameters"]], Sequence[float | None]]
 
 _Key = frozenset[tuple[str, int | float]]
 
-BATCH = 16
+BATCH = 32
 """Points that are judged together: the more, the faster, and the less a sampler learns."""
+
+_GENERATION = 16  # of CMA-ES
 
 # What samplers learn of a point without a figure; they look at ranks only.
 _UNDEFINED = -1e6
@@ -58,7 +60,7 @@ def search_points(
 
     Args:
         contract: Whose space is searched.
-        objective: Judges points; called with up to :data:`BATCH` of them, or with all where no
+        objective: Judges points; called with about :data:`BATCH` of them, or with all where no
             sampler has to learn.
         sampler: Who proposes points. The grid is walked in even strides.
         count: How many points are wanted.
@@ -66,22 +68,20 @@ def search_points(
         tried: Points that are neither judged nor returned, as :func:`point_key` gives them.
     """
     search = _Search(Grid(contract), objective, set(tried))
-    search.judge([contract.parameters][:count])
-    grid, wanted = search.grid, count - len(search.found)
-    if wanted <= 0:
-        return search.scored()
+    grid, own = search.grid, contract.parameters
     if grid.size <= count + len(search.closed):
-        every = (grid.point(number) for number in range(grid.size))
-        left = (point for point in every if point_key(point) not in search.closed)
-        search.judge(list(islice(left, wanted)))
+        search.judge((own, *map(grid.point, range(grid.size))), count)
     elif sampler is Sampler.GRID:
-        search.judge([grid.point(number * grid.size // wanted) for number in range(wanted)])
+        places = (number * grid.size // count for number in range(count))
+        search.judge((own, *map(grid.point, places)), count)
     else:
-        _ask(search, _study(sampler, seed), count)
+        # What does not learn has no need of turns.
+        batch = count if sampler is Sampler.RANDOM else BATCH
+        _ask(search, _study(sampler, seed), own, count, batch)
     missing = count - len(search.found)
     if missing > 0:
         random = Random(seed)  # noqa: S311 - not for secrets
-        search.judge(list(islice(grid.untried(random, search.closed), missing)))
+        search.judge(islice(grid.untried(random, search.closed), missing), missing)
     return search.scored()
 
 
@@ -104,8 +104,10 @@ class _Search:
         self.closed = tried
         self._objective = objective
 
-    def judge(self, points: Sequence["Parameters"]) -> None:
-        new = {key: point for point in points if (key := point_key(point)) not in self.closed}
+    def judge(self, points: Iterable["Parameters"], most: int) -> None:
+        distinct = {point_key(point): point for point in points}
+        left = ((key, point) for key, point in distinct.items() if key not in self.closed)
+        new = dict(islice(left, most))
         if not new:
             return
         scores = self._objective(list(new.values()))
@@ -117,38 +119,34 @@ class _Search:
         return tuple(self.found.values())
 
 
-def _ask(search: _Search, study: "optuna.Study", count: int) -> None:
+def _ask(search: _Search, study: "optuna.Study", own: "Parameters", count: int, batch: int) -> None:
     import optuna  # noqa: PLC0415 - keeps start-up fast
 
     axes = {name: axis for name, axis in search.grid.axes.items() if axis.count > 1}
     space: dict[str, optuna.distributions.BaseDistribution] = {
         name: optuna.distributions.IntDistribution(0, axis.count - 1) for name, axis in axes.items()
     }
-    for own in search.scored():
-        # The contract's own values, at the nearest place of the grid.
-        places = {name: axis.nearest(own.parameters[name]) for name, axis in axes.items()}
-        study.add_trial(optuna.create_trial(params=places, distributions=space, value=_value(own)))
+    # The contract's own values, at the nearest place of the grid.
+    study.enqueue_trial({name: axis.nearest(own[name]) for name, axis in axes.items()})
     asked, patience = 0, _PATIENCE * count
     while len(search.found) < count and asked < patience:
-        trials = [study.ask(space) for _ in range(min(BATCH, count - len(search.found)))]
+        trials = [study.ask(space) for _ in range(min(batch, count - len(search.found)))]
+        points: list[Parameters] = [_at(search.grid, trial.params) for trial in trials]
+        if not asked:
+            points[0] = own
         asked += len(trials)
-        points = [_at(search.grid, trial.params) for trial in trials]
-        search.judge(points)
+        search.judge(points, count - len(search.found))
         for trial, point in zip(trials, points, strict=True):
             known = search.found.get(point_key(point))
             if known is None:
                 # Of another iteration: nothing is known of it here.
                 study.tell(trial, state=optuna.trial.TrialState.FAIL)
             else:
-                study.tell(trial, _value(known))
+                study.tell(trial, _UNDEFINED if known.score is None else known.score)
 
 
 def _at(grid: Grid, places: Mapping[str, int]) -> dict[str, int | float]:
     return {name: axis.value(places.get(name, 0)) for name, axis in grid.axes.items()}
-
-
-def _value(point: ScoredPoint) -> float:
-    return _UNDEFINED if point.score is None else point.score
 
 
 def _study(sampler: Sampler, seed: int) -> "optuna.Study":
@@ -158,7 +156,9 @@ def _study(sampler: Sampler, seed: int) -> "optuna.Study":
     samplers = optuna.samplers
     match sampler:
         case Sampler.CMAES:
-            chosen: optuna.samplers.BaseSampler = samplers.CmaEsSampler(seed=seed, popsize=BATCH)
+            chosen: optuna.samplers.BaseSampler = samplers.CmaEsSampler(
+                seed=seed, popsize=_GENERATION
+            )
         case Sampler.RANDOM:
             chosen = samplers.RandomSampler(seed=seed)
         case _:

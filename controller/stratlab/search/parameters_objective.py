@@ -8,7 +8,6 @@ Sharpe ratio, over all market sets as :func:`stratlab.evaluation.judgement.aggre
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, final
 
 from stratlab.domain.market import CostModel, MarketSet, PricePanel, Tier, Window
@@ -111,8 +110,9 @@ def judge_grid(
         InvalidContractError: The contract uses what the evaluator does not know.
     """
     # keeps start-up fast: numpy
-    vectorised = import_module("stratlab.contract.vectorised")
-    grid = vectorised.screen_grid(
+    from stratlab.contract.vectorised import screen_grid  # noqa: PLC0415
+
+    grid = screen_grid(
         contract,
         world.prices,
         points,

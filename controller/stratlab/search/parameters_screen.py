@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, final
 
 from stratlab.contract.document import load_contract
 from stratlab.contract.space import point_key
+from stratlab.domain.errors import InvalidContractError
 from stratlab.domain.market import CostModelKind
 from stratlab.search.parameters import ScoredPoint, best_points, search_points
 from stratlab.search.parameters_objective import (
     GridJudge,
     TrainObjective,
-    World,
     judge_grid,
     train_worlds,
 )
@@ -46,8 +46,8 @@ class ParameterScreen:
     """Screens the parameters of candidates on the host's train prices, before any container.
 
     A function of the request and the candidate: asked again after a crash, it gives the same
-    points. Candidates without a contract, and campaigns with zipline's costs (which the numpy
-    evaluator does not model), keep the points that their generator gave them.
+    points. Candidates without a contract, those whose contract the numpy evaluator cannot do, and
+    campaigns with zipline's costs keep the points that their generator gave them.
 
     Args:
         market_data: Prices; nothing later than the train tier is read.
@@ -72,20 +72,20 @@ class ParameterScreen:
         if not (wanted and candidate.contract and _is_modelled(spec)):
             return Screened(candidate)
         contract = load_contract(candidate.contract)
-        found = search_points(
-            contract,
-            TrainObjective(contract, self._worlds(spec), self._judge),
-            sampler=spec.parameter_search.sampler,
-            count=max(wanted, spec.parameter_points),
-            seed=_seed(spec.seed, candidate.hash),
-            tried=_tried(candidate, request.history),
-        )
+        try:
+            found = search_points(
+                contract,
+                TrainObjective(contract, train_worlds(self._market_data, spec), self._judge),
+                sampler=spec.parameter_search.sampler,
+                count=max(wanted, spec.parameter_points),
+                seed=_seed(spec.seed, candidate.hash),
+                tried=_tried(candidate, request.history),
+            )
+        except InvalidContractError:
+            return Screened(candidate)
         # Nothing left to try: whether it is worth a container is for the generator to know.
         chosen = best_points(found, spec.parameter_points) or candidate.parameter_points
         return Screened(replace(candidate, parameter_points=chosen), found)
-
-    def _worlds(self, spec: "CampaignSpec") -> tuple[World, ...]:
-        return train_worlds(self._market_data, spec)
 
 
 def _is_modelled(spec: "CampaignSpec") -> bool:
