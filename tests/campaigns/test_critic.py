@@ -1,35 +1,28 @@
 """The rule critic and what it is allowed to know."""
 
-from dataclasses import fields
-from datetime import UTC, datetime
+from dataclasses import fields, replace
 
-from tests.suites.small_lab import small_spec
+import pytest
+from tests.search.histories import request_after, summary_of
 
-from stratlab.campaigns.critic import RuleCritic, best_so_far
-from stratlab.domain.campaign import Campaign, CampaignState, Feedback
-from stratlab.domain.generation import GenerationRequest, IterationSummary
-from stratlab.domain.strategy import Candidate, GeneratorKind, Lineage
+from stratlab.campaigns.critic import RuleCritic
+from stratlab.domain.generation import IterationSummary
+from stratlab.domain.search import Islands
+from stratlab.domain.strategy import Critique
+from stratlab.generation import load_templates
+from stratlab.search.operators import OPERATORS
 
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-def summary(
-    number: int, score: float | None, *, passed: bool = True, failed_gate: str = ""
-) -> IterationSummary:
-    lineage = Lineage(GeneratorKind.TEMPLATE, "template")
-    return IterationSummary(
-        number=number,
-        candidate=Candidate(f"h{number}", "s", "", "", "", {}, lineage),
-        train_score=score,
-        validation_rank="",
-        passed_gates=passed,
-        feedback=Feedback("success", f"figures; failed {failed_gate}", "", ""),
-    )
+TEMPLATES = list(load_templates().values())
+ALONE = Islands(count=1)
 
 
-def request(*history: IterationSummary) -> GenerationRequest:
-    campaign = Campaign("c", small_spec(), "d", CampaignState.CAMPAIGN_EVALUATED, NOW, NOW)
-    return GenerationRequest(campaign, len(history) + 1, history, None)
+def criticise(*history: IterationSummary, islands: Islands = ALONE) -> Critique:
+    return RuleCritic().criticise(request_after(list(history[:-1]), islands), history[-1])
+
+
+def hash_of(summary: IterationSummary) -> str:
+    assert summary.candidate is not None
+    return summary.candidate.hash
 
 
 def test_summary_has_no_field_for_validation_figures_or_holdout() -> None:
@@ -41,37 +34,63 @@ def test_summary_has_no_field_for_validation_figures_or_holdout() -> None:
         "validation_rank",
         "passed_gates",
         "feedback",
+        # Of the train tier.
+        "turnover",
+        "max_drawdown",
+        "duplicate_of",
     }
 
 
-def test_passing_gates_beats_a_better_score_and_earlier_beats_later() -> None:
-    passed, better, later = (
-        summary(1, 0.4),
-        summary(2, 0.9, passed=False),
-        summary(3, 0.4),
-    )
-    assert best_so_far([passed, better, later]) is passed
-    assert best_so_far([summary(1, None)]) is None
-
-
-def test_failed_gate_chooses_the_operator_that_mends_it() -> None:
-    latest = summary(2, 0.3, passed=False, failed_gate="min_total_trades")
-    critique = RuleCritic().criticise(request(summary(1, 0.5)), latest)
-    assert critique.operator == "remove_factor"
-    assert critique.parent == "h2"
+@pytest.mark.parametrize(
+    ("gate", "operators"),
+    [
+        ("min_total_trades", {"loosen_threshold", "remove_factor"}),
+        ("max_turnover", {"tighten_threshold", "add_factor"}),
+        ("max_drawdown", {"add_exit", "change_exit", "add_factor"}),
+        ("min_sharpe_ratio", {"replace_factor", "swap_rule", "crossover"}),
+        ("max_oos_degradation", {"remove_factor"}),
+    ],
+)
+def test_failed_gate_chooses_an_operator_that_mends_it_and_each_has_its_turn(
+    gate: str, operators: set[str]
+) -> None:
+    history, asked = [], set()
+    for number, _ in enumerate(operators, start=1):
+        latest = summary_of(number, score=number / 10, failed_gate=gate)
+        critique = criticise(*history, latest)
+        assert critique.parent == hash_of(latest)
+        asked.add(critique.operator)
+        # The next candidate is what was asked for.
+        used = replace(latest.candidate.lineage, operator=critique.operator)
+        history.append(replace(latest, candidate=replace(latest.candidate, lineage=used)))
+    assert asked == operators
+    assert asked <= set(OPERATORS)
 
 
 def test_failed_candidate_sends_the_search_back_to_the_best() -> None:
-    critique = RuleCritic().criticise(request(summary(1, 0.5)), summary(2, None, passed=False))
-    assert critique.parent == "h1"
-    assert critique.operator == "replace_factor"
+    worked, failed = summary_of(1, TEMPLATES[0]), summary_of(2, TEMPLATES[1], score=None)
+    critique = criticise(worked, failed)
+    assert critique.parent == hash_of(worked)
+    assert critique.operator in {"replace_factor", "swap_rule"}
 
 
 def test_new_best_is_explored_close_by() -> None:
-    critique = RuleCritic().criticise(request(summary(1, 0.2)), summary(2, 0.6))
-    assert (critique.operator, critique.parent) == ("perturb_parameter", "h2")
+    best = summary_of(2, TEMPLATES[1], score=0.6, passed=True)
+    critique = criticise(summary_of(1, TEMPLATES[0], score=0.2, passed=True), best)
+    assert (critique.operator, critique.parent) == ("perturb_parameter", hash_of(best))
+
+
+def test_candidate_that_won_no_cell_leaves_the_choice_to_the_generator() -> None:
+    critique = criticise(summary_of(1, score=0.6), summary_of(2, score=0.2, failed_gate="x"))
+    assert (critique.operator, critique.parent) == ("", "")
+
+
+def test_critique_is_about_the_island_whose_turn_is_next() -> None:
+    first, second = summary_of(1, TEMPLATES[0], passed=True), summary_of(2, TEMPLATES[1])
+    critique = criticise(first, second, islands=Islands(count=2))
+    assert critique.parent == hash_of(first)
 
 
 def test_nothing_working_yet_leaves_the_choice_to_the_generator() -> None:
-    critique = RuleCritic().criticise(request(), summary(1, None))
+    critique = criticise(summary_of(1, score=None))
     assert (critique.operator, critique.parent) == ("", "")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratlab.campaigns.hall_of_fame import CONTENDERS, admit
+from stratlab.campaigns.hall_of_fame import CONTENDERS, KEPT, admit
 from stratlab.domain.campaign import Evaluation, HallOfFameEntry, HallOfFameTier, Iteration
 from stratlab.domain.gates import GateResult, Level
 from stratlab.domain.strategy import Candidate, GeneratorKind, Lineage
@@ -58,3 +58,12 @@ def test_one_champion_with_the_best_score_then_contenders_then_archive(scores: l
 def test_equal_scores_keep_the_earlier_champion() -> None:
     entries = admit(admit((), ended(1, 0.5)), ended(2, 0.5))
     assert entries[0].iteration == 1
+
+
+def test_archive_keeps_a_bounded_number_of_the_best() -> None:
+    entries: tuple[HallOfFameEntry, ...] = ()
+    for number in range(1, KEPT + 20):
+        entries = admit(entries, ended(number, number / 1000))
+    assert len(entries) == KEPT
+    assert entries[0].iteration == KEPT + 19
+    assert admit(entries, ended(KEPT + 20, 0.0)) == entries

@@ -1,6 +1,7 @@
 """Generation requests for tests, and campaigns played without trials."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from random import Random
 
@@ -32,9 +33,11 @@ def summary(
 
 
 def play(generator: Generator, iterations: int, **spec: object) -> list[IterationSummary]:
-    """Return the history of a campaign whose scores are random."""
-    scores, history = Random(1), []
+    """Return the history of a campaign whose figures are random."""
+    figures, history = Random(1), []
     for number in range(1, iterations + 1):
         candidate = generator.generate(request(number, history, **spec))
-        history.append(summary(number, candidate, scores.random(), scores.random() < 0.3))
+        item = summary(number, candidate, figures.random(), figures.random() < 0.3)
+        drawdown = -figures.uniform(0, 0.6)
+        history.append(replace(item, turnover=figures.uniform(0, 40), max_drawdown=drawdown))
     return history

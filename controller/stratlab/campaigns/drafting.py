@@ -10,6 +10,7 @@ from stratlab.domain.points import Point, registry_digest
 from stratlab.domain.ports import Generator
 from stratlab.domain.strategy import Candidate
 from stratlab.domain.trial import TrialPurpose
+from stratlab.search.novelty import canonical_key, refuse_repetition
 from stratlab.search.parameters_screen import ParameterScreen
 
 
@@ -38,9 +39,11 @@ def draft_candidate(
 
     Raises:
         InvalidInputError: No valid candidate could be made.
+        NothingNovelError: It repeats an earlier one.
     """
     screened = screen.screen(request, generator.generate(request))
     candidate, lineage = screened.candidate, screened.candidate.lineage
+    similarity = refuse_repetition(candidate, request.history)
     parents = [
         summary.candidate.contract
         for summary in request.history
@@ -65,6 +68,9 @@ def draft_candidate(
         "operator": lineage.operator,
         "parents": list(lineage.parents),
         "generation": lineage.generation,
+        "island": lineage.island,
+        "canonical": canonical_key(candidate),
+        "similarity": round(similarity, 6),
     }
     if points:
         # The registry is no part of the chain; with this, a change of it shows there too.

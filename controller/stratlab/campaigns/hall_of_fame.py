@@ -6,14 +6,16 @@ from dataclasses import replace
 from stratlab.domain.campaign import HallOfFameEntry, HallOfFameTier, Iteration
 
 CONTENDERS = 4
+KEPT = 100
+"""Entries of one campaign; it is read in every iteration. Whatever falls out is still stored."""
 
 
 def admit(entries: Sequence[HallOfFameEntry], iteration: Iteration) -> tuple[HallOfFameEntry, ...]:
     """Return the hall of fame after an iteration.
 
     A candidate is admitted when it passed every gate and has a score; the score ranks, it never
-    buys a gate. Entries are provisional: the integrity checks that a promotion needs have not
-    run on them.
+    buys a gate. Of more than :data:`KEPT` entries the best are kept. Entries are provisional: the
+    integrity checks that a promotion needs have not run on them.
 
     Args:
         entries: The hall of fame so far.
@@ -38,7 +40,7 @@ def admit(entries: Sequence[HallOfFameEntry], iteration: Iteration) -> tuple[Hal
     others = [entry for entry in entries if entry.iteration != iteration.number]
     # Equal scores: the earlier iteration keeps its place.
     ranked = sorted([*others, newcomer], key=lambda entry: (-entry.score, entry.iteration))
-    return tuple(replace(entry, tier=_tier(rank)) for rank, entry in enumerate(ranked))
+    return tuple(replace(entry, tier=_tier(rank)) for rank, entry in enumerate(ranked[:KEPT]))
 
 
 def _tier(rank: int) -> HallOfFameTier:

@@ -46,6 +46,7 @@ class History:
     def summarise(self, iteration: Iteration) -> IterationSummary:
         """Return what generators and critics may see of an iteration."""
         evaluation, candidate = iteration.evaluation, iteration.candidate
+        train = evaluation.train if evaluation is not None else None
         if candidate is not None and candidate.contract:
             # Compiled source follows from the contract; a long campaign must not hold it.
             candidate = replace(candidate, source="")
@@ -53,13 +54,16 @@ class History:
             number=iteration.number,
             candidate=candidate,
             train_score=(
-                train_score(evaluation.train, evaluation.benchmark_train)
-                if evaluation is not None and evaluation.train is not None
+                train_score(train, evaluation.benchmark_train)
+                if evaluation is not None and train is not None
                 else None
             ),
             validation_rank=self._rank(_validation_sharpe(iteration)),
             passed_gates=evaluation is not None and evaluation.passed_gates,
             feedback=iteration.feedback,
+            turnover=train.turnover if train is not None else None,
+            max_drawdown=train.max_drawdown if train is not None else None,
+            duplicate_of=iteration.duplicate_of,
         )
 
     def _rank(self, sharpe: float | None) -> str:

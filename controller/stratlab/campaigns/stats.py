@@ -6,6 +6,7 @@ from datetime import datetime
 from threading import Lock
 from typing import final
 
+from stratlab.campaigns.archive_view import archive_cells
 from stratlab.campaigns.history import all_iterations, outline
 from stratlab.campaigns.stop_rules import iterations_since_improvement, score_volatility
 from stratlab.domain.campaign import Campaign
@@ -40,6 +41,7 @@ def campaign_stats(repository: Repository, campaign_id: str) -> CampaignStats:
         outcomes=Counter(result.outcome.value for result in results),
         counted_points=points.get(TrialPurpose.SEARCH, 0),
         points={purpose.value: count for purpose, count in points.items()},
+        archive=archive_cells(campaign, iterations),
     )
 
 

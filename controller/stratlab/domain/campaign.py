@@ -266,6 +266,7 @@ class Iteration:
         critique: The next change.
         patch: Unified diff of the contract against the first parent's.
         failure: Why the iteration ended without evaluation metrics, "" otherwise.
+        duplicate_of: Hash of the better elite whose daily train returns it repeats, "" for none.
     """
 
     campaign_id: str
@@ -280,6 +281,7 @@ class Iteration:
     critique: Critique | None = None
     patch: str = ""
     failure: str = ""
+    duplicate_of: str = ""
 
 
 @final

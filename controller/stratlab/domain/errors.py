@@ -6,6 +6,7 @@ The tree (reason codes are class attributes and equal ``ErrorReason`` in the pro
     ├── InvalidInputError            what the caller sent cannot be used
     │   ├── InvalidSpecError         campaign specification
     │   ├── InvalidContractError     strategy contract or rule text
+    │   │   └── NothingNovelError    all that can be made was tried before
     │   ├── InvalidParametersError   parameter name, value or bound
     │   └── InvalidSourceError       strategy source text (NUL, size, encoding)
     ├── NotFoundError                no such resource
@@ -87,6 +88,13 @@ class InvalidContractError(InvalidInputError):
 
     reason = "INVALID_CONTRACT"
     default_hint = "Correct the named part of the strategy contract."
+
+
+class NothingNovelError(InvalidContractError):
+    """A candidate repeats an earlier one, or nothing else can be made."""
+
+    reason = "NOTHING_NOVEL"
+    default_hint = "Widen the parameter space, or start from more templates."
 
 
 class InvalidParametersError(InvalidInputError):

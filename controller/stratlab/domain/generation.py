@@ -21,6 +21,8 @@ class IterationSummary:
             third of the campaign so far, "" when it has none.
         passed_gates: Whether every gate passed.
         feedback: What it taught, from training metrics.
+        turnover, max_drawdown: On the train tier, None when undefined.
+        duplicate_of: Hash of the better elite whose daily train returns it repeats, "" for none.
     """
 
     number: int
@@ -29,6 +31,9 @@ class IterationSummary:
     validation_rank: str
     passed_gates: bool
     feedback: Feedback | None
+    turnover: float | None = None
+    max_drawdown: float | None = None
+    duplicate_of: str = ""
 
 
 @final

@@ -22,6 +22,7 @@ from stratlab.domain.market import DataSet, MarketSet, PricePanel, Tier
 from stratlab.domain.points import PointReader, PointRegister
 from stratlab.domain.strategy import Candidate, Critique, ScreeningReport
 from stratlab.domain.trial import (
+    EquityPoint,
     Limits,
     TrialBatch,
     TrialClaim,
@@ -361,6 +362,15 @@ class Artifacts(Protocol):
 
         Raises:
             DiskFullError: No space is left.
+        """
+        ...
+
+    def equity(self, campaign_id: str, trial_id: str) -> Sequence[EquityPoint]:
+        """Return the equity of a trial that :meth:`put_series` stored.
+
+        Raises:
+            NotFoundError: It has none.
+            IntegrityError: The bytes are not what was written.
         """
         ...
 

@@ -50,3 +50,33 @@ class Islands:
 
     count: int = 3
     migration_interval: int = 4
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ArchiveCell:
+    """A filled cell of an island, as it is shown.
+
+    Attributes:
+        island: Whose cell it is, from 0.
+        style: What its elite bets on.
+        turnover: Ends of its class of turnover, per year; the upper one is None for the last.
+        drawdown: Ends of its class of drawdown, as positive fractions; the same.
+        candidate: Hash of the elite.
+        strategy_id: Identifier of the elite.
+        iteration: That made the elite.
+        origin: Island that the elite comes from: another one when it has moved.
+        train_score: Of the elite.
+        passed_gates: Whether the elite passed every gate.
+    """
+
+    island: int
+    style: str
+    turnover: tuple[float, float | None]
+    drawdown: tuple[float, float | None]
+    candidate: str
+    strategy_id: str
+    iteration: int
+    origin: int
+    train_score: float
+    passed_gates: bool

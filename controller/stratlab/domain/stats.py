@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import final
 
 from stratlab.domain.metrics import AnnualSharpe
+from stratlab.domain.search import ArchiveCell
 
 
 @final
@@ -25,6 +26,7 @@ class CampaignStats:
         counted_points: Distinct (candidate, parameters) whose score could influence selection,
             failed ones included: the N that deflates.
         points: Registered points by purpose.
+        archive: Filled cells of the islands, the best of each island first.
     """
 
     state_seconds: Mapping[str, float]
@@ -40,6 +42,7 @@ class CampaignStats:
     outcomes: Mapping[str, int]
     counted_points: int = 0
     points: Mapping[str, int] = field(default_factory=dict)
+    archive: tuple[ArchiveCell, ...] = ()
 
 
 @final

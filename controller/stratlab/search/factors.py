@@ -40,7 +40,7 @@ def _real(low: float, high: float, step: float, value: float) -> OptParam:
     return OptParam(min=low, max=high, step=step, value=value, kind="float")
 
 
-ENTRY_FACTORS: tuple[Factor, ...] = (
+FILTERS: tuple[Factor, ...] = (
     Factor(
         "above_average",
         "close > {sma}",
@@ -125,7 +125,69 @@ ENTRY_FACTORS: tuple[Factor, ...] = (
         {"length": _whole(5, 60, 5, 20), "level": _real(30, 80, 5, 50)},
     ),
 )
-"""Filters that an entry may demand."""
+"""Conditions that an entry may demand besides others."""
+
+TRIGGERS: tuple[Factor, ...] = (
+    Factor(
+        "golden_cross",
+        "crosses_above({fast}, {slow})",
+        "crosses_below({fast}, {slow})",
+        {
+            "fast": _indicator("ema", length="$fast"),
+            "slow": _indicator("sma", length="$slow"),
+        },
+        {"fast": _whole(5, 40, 5, 20), "slow": _whole(50, 200, 10, 100)},
+    ),
+    Factor(
+        "range_left",
+        "close > {donchian}.upper[1]",
+        "close < {donchian}.lower[1]",
+        {"donchian": _indicator("donchian", length="$length")},
+        {"length": _whole(10, 100, 5, 30)},
+    ),
+    Factor(
+        "band_left",
+        "crosses_above(close, {bbands}.upper)",
+        "crosses_below(close, {bbands}.lower)",
+        {"bbands": _indicator("bbands", length="$length", mult=2.0)},
+        {"length": _whole(10, 60, 5, 20)},
+    ),
+    Factor(
+        "band_entered",
+        "crosses_above(close, {bbands}.lower)",
+        "crosses_below(close, {bbands}.upper)",
+        {"bbands": _indicator("bbands", length="$length", mult=2.0)},
+        {"length": _whole(10, 60, 5, 20)},
+    ),
+    Factor(
+        "oversold",
+        "{rsi} < $level",
+        "{rsi} > 100 - $level",
+        {"rsi": _indicator("rsi", length="$length")},
+        {"length": _whole(2, 14, 1, 4), "level": _real(10, 40, 2.5, 25)},
+    ),
+    Factor(
+        "macd_cross",
+        "crosses_above({macd}.line, {macd}.signal)",
+        "crosses_below({macd}.line, {macd}.signal)",
+        {"macd": _indicator("macd", fast="$fast", slow="$slow", signal=9)},
+        {"fast": _whole(6, 18, 1, 12), "slow": _whole(20, 50, 2, 26)},
+    ),
+    Factor(
+        "thrust",
+        "100 * change(close, $bars) / close > $percent",
+        "100 * change(close, $bars) / close < -$percent",
+        parameters={"bars": _whole(3, 60, 3, 21), "percent": _real(1, 20, 1, 6)},
+    ),
+    Factor(
+        "low_in_range",
+        "{stoch}.k < $level",
+        "{stoch}.k > 100 - $level",
+        {"stoch": _indicator("stoch", length="$length", smooth_k=3, smooth_d=3)},
+        {"length": _whole(5, 60, 5, 20), "level": _real(10, 50, 5, 20)},
+    ),
+)
+"""Conditions that can open positions by themselves."""
 
 EXIT_FACTORS: tuple[Factor, ...] = (
     Factor(

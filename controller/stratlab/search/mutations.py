@@ -1,18 +1,17 @@
-"""Mutations of contracts: seeded, and closed under validation.
+"""Mutations of rules and parameters: seeded, and closed under validation.
 
 Every mutation returns a valid contract that differs from the one it was given, or None when it
 has nothing to change there.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from random import Random
 from typing import TYPE_CHECKING
 
-from stratlab.contract.document import canonical_json
 from stratlab.contract.space import Axis
 from stratlab.search.draft import Draft
-from stratlab.search.factor_graph import joined, signals_of
-from stratlab.search.factors import ENTRY_FACTORS, EXIT_FACTORS
+from stratlab.search.factor_graph import STAGES, joined, signals_of
+from stratlab.search.factors import EXIT_FACTORS, FILTERS, TRIGGERS
 
 if TYPE_CHECKING:
     from stratlab.contract.model import StrategyContract
@@ -22,53 +21,38 @@ Mutation = Callable[["StrategyContract", Random], "StrategyContract | None"]
 # Moving averages read one series with one length, so one can stand for another.
 _AVERAGES = ("ema", "rma", "sma", "wma")
 _LONGEST_STEP = 3
-_EXIT_SHARE = 0.3
+_PARTS = ("stop", "take", "breakeven", "trailing")
 
 
 def add_factor(contract: "StrategyContract", random: Random) -> "StrategyContract | None":
-    """Demand a further condition at an entry, or add a further way out."""
+    """Demand a further condition at an entry."""
     draft = Draft(contract)
-    if random.random() < _EXIT_SHARE:
-        factor = random.choice(EXIT_FACTORS)
-        side = random.choice(sorted({rule.side for rule in contract.entry_rules}))
-        signal = draft.instantiate(factor, side)
-        taken = {rule["id"] for path in _PATHS for rule in draft.fields[path]}
-        number = next(n for n in range(1, 100) if f"{factor.name}_{side}_{n}" not in taken)
-        rule = {
-            "id": f"{factor.name}_{side}_{number}",
-            "side": side,
-            "when": joined((signal,), "exit"),
-        }
-        draft.fields["exit_rules"].append(rule)
-    else:
-        place = random.randrange(len(contract.entry_rules))
-        old = contract.entry_rules[place]
-        signal = draft.instantiate(random.choice(ENTRY_FACTORS), old.side)
-        signals = (*signals_of(old, "entry"), signal)
-        draft.fields["entry_rules"][place]["when"] = joined(signals, "entry")
-    return _changed(contract, draft)
+    place = random.randrange(len(contract.entry_rules))
+    old = contract.entry_rules[place]
+    signal = draft.instantiate(random.choice(FILTERS), old.side)
+    signals = (*signals_of(old, "entry"), signal)
+    draft.fields["entry_rules"][place]["when"] = joined(signals, "entry")
+    return draft.finish()
 
 
 def remove_factor(contract: "StrategyContract", random: Random) -> "StrategyContract | None":
     """Drop one condition of an entry that has several, or one way out of several."""
-    choices = [
-        (path, place, signal)
-        for path, stage in _PATHS.items()
-        for place, rule in enumerate(getattr(contract, path))
-        for signal in range(len(signals_of(rule, stage)))
-        if _is_spare(contract, path, place)
-    ]
-    if not choices:
-        return None
-    path, place, number = random.choice(choices)
-    draft, rule = Draft(contract), getattr(contract, path)[place]
-    signals = signals_of(rule, _PATHS[path])
-    if len(signals) == 1:
-        del draft.fields[path][place]
-    else:
-        left = (*signals[:number], *signals[number + 1 :])
-        draft.fields[path][place]["when"] = joined(left, _PATHS[path])
-    return _changed(contract, draft)
+    drafts = []
+    for path, stage in STAGES.items():
+        for place, rule in enumerate(getattr(contract, path)):
+            signals = signals_of(rule, stage)
+            for number in range(len(signals) if len(signals) > 1 else 0):
+                left = (*signals[:number], *signals[number + 1 :])
+                drafts.append(draft := Draft(contract))
+                draft.fields[path][place]["when"] = joined(left, stage)
+            if len(signals) == 1 and stage == "exit":
+                drafts.append(draft := Draft(contract))
+                del draft.fields[path][place]
+    for part in _PARTS:
+        if getattr(contract.risk_model, part) is not None:
+            drafts.append(draft := Draft(contract))
+            draft.fields["risk_model"][part] = None
+    return _first_possible([draft for draft in drafts if draft.has_way_out], random)
 
 
 def replace_factor(contract: "StrategyContract", random: Random) -> "StrategyContract | None":
@@ -78,16 +62,29 @@ def replace_factor(contract: "StrategyContract", random: Random) -> "StrategyCon
     if averages and random.random() < 1 / 2:
         item = draft.fields["indicators"][random.choice(averages)]
         item["name"] = random.choice([name for name in _AVERAGES if name != item["name"]])
-        return _changed(contract, draft)
-    path = random.choice([path for path in _PATHS if getattr(contract, path)])
-    place = random.randrange(len(getattr(contract, path)))
-    rule, stage = getattr(contract, path)[place], _PATHS[path]
+        return draft.finish()
+    path, place = _some_rule(contract, random)
+    rule, stage = getattr(contract, path)[place], STAGES[path]
     signals = list(signals_of(rule, stage))
-    catalogue = ENTRY_FACTORS if stage == "entry" else EXIT_FACTORS
+    catalogue = FILTERS if stage == "entry" else EXIT_FACTORS
     new = draft.instantiate(random.choice(catalogue), rule.side)
     signals[random.randrange(len(signals))] = new
     draft.fields[path][place]["when"] = joined(tuple(signals), stage)
-    return _changed(contract, draft)
+    return draft.finish()
+
+
+def swap_rule(contract: "StrategyContract", random: Random) -> "StrategyContract | None":
+    """Put a new rule in the place of a whole one: a trigger, at times with a filter, or an exit."""
+    draft = Draft(contract)
+    path, place = _some_rule(contract, random)
+    side, stage = getattr(contract, path)[place].side, STAGES[path]
+    factors = [random.choice(TRIGGERS if stage == "entry" else EXIT_FACTORS)]
+    if stage == "entry" and random.random() < 1 / 2:
+        factors.append(random.choice(FILTERS))
+    signals = tuple(draft.instantiate(factor, side) for factor in factors)
+    del draft.fields[path][place]
+    draft.add_rule(path, f"{factors[0].name}_{side}", side, joined(signals, stage))
+    return draft.finish()
 
 
 def perturb_parameter(contract: "StrategyContract", random: Random) -> "StrategyContract | None":
@@ -105,34 +102,15 @@ def perturb_parameter(contract: "StrategyContract", random: Random) -> "Strategy
     draft.fields["optimization_space"][name]["value"] = random.choice(
         [value for value in values if value != space.value]
     )
-    return _changed(contract, draft)
+    return draft.finish()
 
 
-MUTATIONS: Mapping[str, Mutation] = {
-    "add_factor": add_factor,
-    "remove_factor": remove_factor,
-    "replace_factor": replace_factor,
-    "perturb_parameter": perturb_parameter,
-}
-"""Every mutation by the operator name that lineages carry."""
-
-_PATHS = {"entry_rules": "entry", "exit_rules": "exit"}
+def _some_rule(contract: "StrategyContract", random: Random) -> tuple[str, int]:
+    path = random.choice([path for path in STAGES if getattr(contract, path)])
+    return path, random.randrange(len(getattr(contract, path)))
 
 
-def _is_spare(contract: "StrategyContract", path: str, place: int) -> bool:
-    # A strategy keeps an entry condition, and a way out of every position.
-    rule = getattr(contract, path)[place]
-    if len(signals_of(rule, _PATHS[path])) > 1:
-        return True
-    if path == "entry_rules":
-        return False
-    risk = contract.risk_model
-    others = sum(other.side == rule.side for other in contract.exit_rules)
-    return others > 1 or risk.stop is not None or risk.trailing is not None
-
-
-def _changed(contract: "StrategyContract", draft: Draft) -> "StrategyContract | None":
-    mutant = draft.finish()
-    if mutant is None or canonical_json(mutant) == canonical_json(contract):
-        return None
-    return mutant
+def _first_possible(drafts: list[Draft], random: Random) -> "StrategyContract | None":
+    # Whatever makes a strategy invalid (a sizing that needs its stop) is passed over.
+    random.shuffle(drafts)
+    return next((child for draft in drafts if (child := draft.finish()) is not None), None)

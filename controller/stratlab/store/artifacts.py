@@ -25,8 +25,8 @@ from stratlab.domain.errors import (
     NotFoundError,
     StoreError,
 )
-from stratlab.domain.trial import Outcome, TrialResult
-from stratlab.store.series import equity_to_parquet, fills_to_parquet
+from stratlab.domain.trial import EquityPoint, Outcome, TrialResult
+from stratlab.store.series import equity_from_parquet, equity_to_parquet, fills_to_parquet
 
 _PARQUET = "application/vnd.apache.parquet"
 _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,127}")
@@ -114,16 +114,29 @@ class FileArtifacts:
         """
         if result.outcome is not Outcome.SUCCEEDED:
             return {}
-        stem = f"series/{result.spec.trial_id}"
         files = {
-            f"{stem}_equity.parquet": (
+            _equity_name(result.spec.trial_id): (
                 _PARQUET,
                 equity_to_parquet(result.equity, result.benchmark_equity),
             ),
-            f"{stem}_fills.parquet": (_PARQUET, fills_to_parquet(result.fills)),
+            f"series/{result.spec.trial_id}_fills.parquet": (
+                _PARQUET,
+                fills_to_parquet(result.fills),
+            ),
         }
         stored = self._put_all(campaign_id, files)
         return {artifact.name: artifact.digest for artifact in stored}
+
+    def equity(self, campaign_id: str, trial_id: str) -> Sequence[EquityPoint]:
+        """Return the equity of a trial that :meth:`put_series` stored.
+
+        Raises:
+            NotFoundError: It has none.
+            IntegrityError: The bytes are not what was written.
+        """
+        artifact = self.get(campaign_id, _equity_name(trial_id))
+        own, _ = equity_from_parquet(b"".join(self.read(artifact)))
+        return own
 
     def get(self, campaign_id: str, name: str) -> Artifact:
         """Return the description of a file.
@@ -208,6 +221,10 @@ class FileArtifacts:
                 hint=f"Use up to {_MAX_DEPTH} parts of letters, digits and ._+- divided by /.",
             )
         return self._reports.joinpath(campaign_id, *parts)
+
+
+def _equity_name(trial_id: str) -> str:
+    return f"series/{trial_id}_equity.parquet"
 
 
 def _holds(path: Path, content: bytes) -> bool:

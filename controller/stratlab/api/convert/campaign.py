@@ -19,6 +19,7 @@ from stratlab.domain.campaign import (
 )
 from stratlab.domain.events import Event
 from stratlab.domain.gates import Verdict, VerdictKind
+from stratlab.domain.search import ArchiveCell
 from stratlab.domain.stats import CampaignEstimate, CampaignStats
 from stratlab_proto.v1 import campaign_service_pb2 as pb
 
@@ -50,6 +51,7 @@ def campaign_to_proto(
         data_digest=campaign.data_digest,
         hall_of_fame=[hall_of_fame_entry_to_proto(entry) for entry in hall_of_fame],
         stats=stats_to_proto(stats) if stats else None,
+        archive=[archive_cell_to_proto(cell) for cell in stats.archive] if stats else [],
     )
 
 
@@ -73,6 +75,22 @@ def hall_of_fame_entry_to_proto(entry: HallOfFameEntry) -> pb.HallOfFameEntry:
         score=entry.score,
         parameters=numbers_to_proto(entry.parameters),
         provisional=entry.provisional,
+    )
+
+
+def archive_cell_to_proto(cell: ArchiveCell) -> pb.ArchiveCell:
+    """Return the message."""
+    return pb.ArchiveCell(
+        island=cell.island,
+        style=cell.style,
+        turnover=pb.MetricClass(min=cell.turnover[0], max=cell.turnover[1]),
+        drawdown=pb.MetricClass(min=cell.drawdown[0], max=cell.drawdown[1]),
+        candidate=cell.candidate,
+        strategy_id=cell.strategy_id,
+        iteration=cell.iteration,
+        origin=cell.origin,
+        train_score=cell.train_score,
+        passed_gates=cell.passed_gates,
     )
 
 

@@ -37,6 +37,7 @@ def iteration_to_proto(iteration: Iteration, limits: Limits) -> pb.Iteration:
         feedback=feedback_to_proto(iteration.feedback) if iteration.feedback else None,
         critique=critique_to_proto(iteration.critique) if iteration.critique else None,
         failure=iteration.failure,
+        duplicate_of=iteration.duplicate_of,
     )
 
 

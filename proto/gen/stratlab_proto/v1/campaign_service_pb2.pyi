@@ -578,6 +578,7 @@ class Campaign(_message.Message):
     DATA_DIGEST_FIELD_NUMBER: _builtins.int
     HALL_OF_FAME_FIELD_NUMBER: _builtins.int
     STATS_FIELD_NUMBER: _builtins.int
+    ARCHIVE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """campaigns/{campaign}."""
     state: Global___Campaign.State.ValueType
@@ -614,6 +615,10 @@ class Campaign(_message.Message):
     def stats(self) -> Global___CampaignStats:
         """Output only. Figures about the campaign itself."""
 
+    @_builtins.property
+    def archive(self) -> _containers.RepeatedCompositeFieldContainer[Global___ArchiveCell]:
+        """Output only. Filled cells of the islands, the best of each island first."""
+
     def __init__(
         self,
         *,
@@ -629,14 +634,105 @@ class Campaign(_message.Message):
         data_digest: _builtins.str = ...,
         hall_of_fame: _abc.Iterable[Global___HallOfFameEntry] | None = ...,
         stats: Global___CampaignStats | None = ...,
+        archive: _abc.Iterable[Global___ArchiveCell] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "spec", b"spec", "stats", b"stats", "update_time", b"update_time", "verdict", b"verdict"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "data_digest", b"data_digest", "hall_of_fame", b"hall_of_fame", "iteration", b"iteration", "name", b"name", "result_hash", b"result_hash", "spec", b"spec", "state", b"state", "state_reason", b"state_reason", "stats", b"stats", "update_time", b"update_time", "verdict", b"verdict"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archive", b"archive", "create_time", b"create_time", "data_digest", b"data_digest", "hall_of_fame", b"hall_of_fame", "iteration", b"iteration", "name", b"name", "result_hash", b"result_hash", "spec", b"spec", "state", b"state", "state_reason", b"state_reason", "stats", b"stats", "update_time", b"update_time", "verdict", b"verdict"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Campaign: _TypeAlias = Campaign  # noqa: Y015
+
+@_typing.final
+class MetricClass(_message.Message):
+    """A class of a metric."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MIN_FIELD_NUMBER: _builtins.int
+    MAX_FIELD_NUMBER: _builtins.int
+    min: _builtins.float
+    """Lower end, inclusive."""
+    max: _builtins.float
+    """Upper end, exclusive; absent: there is none."""
+    def __init__(
+        self,
+        *,
+        min: _builtins.float = ...,
+        max: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max", b"_max", "max", b"max"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max", b"_max", "max", b"max", "min", b"min"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__max: _TypeAlias = _typing.Literal["max"]  # noqa: Y015
+    _WhichOneofArgType__max: _TypeAlias = _typing.Literal["_max", b"_max"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max) -> _WhichOneofReturnType__max | None: ...
+
+Global___MetricClass: _TypeAlias = MetricClass  # noqa: Y015
+
+@_typing.final
+class ArchiveCell(_message.Message):
+    """A filled cell of an island: the best candidate of its kind there."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ISLAND_FIELD_NUMBER: _builtins.int
+    STYLE_FIELD_NUMBER: _builtins.int
+    TURNOVER_FIELD_NUMBER: _builtins.int
+    DRAWDOWN_FIELD_NUMBER: _builtins.int
+    CANDIDATE_FIELD_NUMBER: _builtins.int
+    STRATEGY_ID_FIELD_NUMBER: _builtins.int
+    ITERATION_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
+    TRAIN_SCORE_FIELD_NUMBER: _builtins.int
+    PASSED_GATES_FIELD_NUMBER: _builtins.int
+    island: _builtins.int
+    """Whose cell it is, from 0."""
+    style: _builtins.str
+    """What the candidate bets on: trend, momentum, breakout, reversion, mixed or other."""
+    candidate: _builtins.str
+    """Hash of the candidate."""
+    strategy_id: _builtins.str
+    """Identifier from its contract."""
+    iteration: _builtins.int
+    """Iteration that made it."""
+    origin: _builtins.int
+    """Island it comes from: another one when it has moved."""
+    train_score: _builtins.float
+    """Score from the train tier alone."""
+    passed_gates: _builtins.bool
+    """Whether it passed every gate."""
+    @_builtins.property
+    def turnover(self) -> Global___MetricClass:
+        """Class of turnover, per year on the train tier."""
+
+    @_builtins.property
+    def drawdown(self) -> Global___MetricClass:
+        """Class of drawdown, a positive fraction on the train tier."""
+
+    def __init__(
+        self,
+        *,
+        island: _builtins.int = ...,
+        style: _builtins.str = ...,
+        turnover: Global___MetricClass | None = ...,
+        drawdown: Global___MetricClass | None = ...,
+        candidate: _builtins.str = ...,
+        strategy_id: _builtins.str = ...,
+        iteration: _builtins.int = ...,
+        origin: _builtins.int = ...,
+        train_score: _builtins.float = ...,
+        passed_gates: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["drawdown", b"drawdown", "turnover", b"turnover"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidate", b"candidate", "drawdown", b"drawdown", "island", b"island", "iteration", b"iteration", "origin", b"origin", "passed_gates", b"passed_gates", "strategy_id", b"strategy_id", "style", b"style", "train_score", b"train_score", "turnover", b"turnover"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ArchiveCell: _TypeAlias = ArchiveCell  # noqa: Y015
 
 @_typing.final
 class Verdict(_message.Message):
@@ -1044,12 +1140,15 @@ class Iteration(_message.Message):
     FEEDBACK_FIELD_NUMBER: _builtins.int
     CRITIQUE_FIELD_NUMBER: _builtins.int
     FAILURE_FIELD_NUMBER: _builtins.int
+    DUPLICATE_OF_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """campaigns/{campaign}/iterations/{iteration}."""
     number: _builtins.int
     """Number from 1."""
     failure: _builtins.str
     """Why it ended without metrics, or empty."""
+    duplicate_of: _builtins.str
+    """Hash of the better candidate whose daily train returns it repeats, or empty; it gets no cell."""
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
         """Begin."""
@@ -1096,10 +1195,11 @@ class Iteration(_message.Message):
         feedback: Global___Feedback | None = ...,
         critique: Global___Critique | None = ...,
         failure: _builtins.str = ...,
+        duplicate_of: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["candidate", b"candidate", "critique", b"critique", "end_time", b"end_time", "evaluation", b"evaluation", "feedback", b"feedback", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidate", b"candidate", "critique", b"critique", "end_time", b"end_time", "evaluation", b"evaluation", "failure", b"failure", "feedback", b"feedback", "findings", b"findings", "name", b"name", "number", b"number", "start_time", b"start_time", "trials", b"trials"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidate", b"candidate", "critique", b"critique", "duplicate_of", b"duplicate_of", "end_time", b"end_time", "evaluation", b"evaluation", "failure", b"failure", "feedback", b"feedback", "findings", b"findings", "name", b"name", "number", b"number", "start_time", b"start_time", "trials", b"trials"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

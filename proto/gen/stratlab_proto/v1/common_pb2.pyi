@@ -88,6 +88,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """A unary call took longer than the server allows."""
     ERROR_REASON_SERVER_STOPPING: _ErrorReason.ValueType  # 29
     """The server stops; the same call succeeds at its successor."""
+    ERROR_REASON_NOTHING_NOVEL: _ErrorReason.ValueType  # 30
+    """A candidate repeats an earlier one, or nothing else can be made."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed; sent as the reason of google.rpc.ErrorInfo with the domain "stratlab"."""
@@ -154,6 +156,8 @@ ERROR_REASON_CALL_TIMEOUT: ErrorReason.ValueType  # 28
 """A unary call took longer than the server allows."""
 ERROR_REASON_SERVER_STOPPING: ErrorReason.ValueType  # 29
 """The server stops; the same call succeeds at its successor."""
+ERROR_REASON_NOTHING_NOVEL: ErrorReason.ValueType  # 30
+"""A candidate repeats an earlier one, or nothing else can be made."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 
 class _Outcome:

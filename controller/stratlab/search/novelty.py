@@ -1,0 +1,196 @@
+"""Tells before anything is run whether a candidate was tried before."""
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, final
+
+from stratlab.contract.document import load_contract
+from stratlab.domain.errors import NothingNovelError
+from stratlab.search.code_novelty import CodeIndex, shape_of
+from stratlab.search.factor_graph import RISK, NodeKind, canonical_hash, digests, factor_graph
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from stratlab.contract.model import StrategyContract
+    from stratlab.domain.generation import IterationSummary
+    from stratlab.domain.strategy import Candidate
+    from stratlab.domain.trial import Parameters
+
+_CACHED = 32_768
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What is compared of a contract, without any number in it.
+
+    Attributes:
+        structure: Hash of the factor graph.
+        tokens: Its indicators, signals, rules and risk parts: the factor vector, 1 for each.
+    """
+
+    structure: str
+    tokens: frozenset[str]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Precedent:
+    """An earlier candidate that a new one repeats.
+
+    Attributes:
+        candidate: Its hash.
+        iteration: Where it was tried.
+        why: What they have in common, one clause.
+    """
+
+    candidate: str
+    iteration: int
+    why: str
+
+
+@final
+class NoveltyIndex:
+    """Everything that a campaign tried, to compare new candidates with.
+
+    A contract is a repetition when it does at its defaults, or at all of its points, what was done
+    before (its canonical hash is known there), or when it is made of the same indicators, signals,
+    rules and risk parts as another and differs in more than numbers from it: the same conditions
+    twice, or in another order. The same structure at a new point passes. Free code is compared by
+    :class:`stratlab.search.code_novelty.CodeIndex`.
+
+    Args:
+        history: Earlier iterations in order.
+    """
+
+    def __init__(self, history: "Iterable[IterationSummary]" = ()) -> None:
+        self._points: dict[str, tuple[str, int]] = {}
+        self._defaults: dict[str, tuple[str, int]] = {}
+        self._vectors: dict[frozenset[str], tuple[str, str, int]] = {}
+        self._code = CodeIndex()
+        for summary in history:
+            if summary.candidate is not None:
+                self.add(summary.candidate, summary.number)
+
+    def add(self, candidate: "Candidate", iteration: int) -> None:
+        """Remember a candidate that was tried."""
+        if not candidate.contract:
+            self._code.add(candidate.source, (candidate.hash, iteration))
+            return
+        known = fingerprint(candidate.contract)
+        own = (known.structure, candidate.hash, iteration)
+        self._vectors.setdefault(known.tokens, own)
+        self._defaults.setdefault(canonical_key(candidate), own[1:])
+        for point in _points(candidate):
+            key = _canonical(candidate.contract, tuple(sorted(point.items())))
+            self._points.setdefault(key, (candidate.hash, iteration))
+
+    def precedent(self, candidate: "Candidate") -> Precedent | None:
+        """Return what a candidate repeats, None when it is novel."""
+        if not candidate.contract:
+            return self._code_precedent(candidate)
+        keys = [
+            _canonical(candidate.contract, tuple(sorted(point.items())))
+            for point in _points(candidate)
+        ]
+        earlier = self._defaults.get(canonical_key(candidate))
+        if earlier is None and all(key in self._points for key in keys):
+            earlier = self._points[keys[0]]
+        if earlier is not None:
+            return Precedent(*earlier, "it does the same")
+        return self._rearranged(fingerprint(candidate.contract))
+
+    def repeats(self, contract: "StrategyContract") -> bool:
+        """Return whether a contract that is no candidate yet, at its defaults, is a repetition."""
+        key = canonical_hash(contract)
+        if key in self._points or key in self._defaults:
+            return True
+        return self._rearranged(fingerprint_of(contract)) is not None
+
+    def similarity(self, candidate: "Candidate") -> float:
+        """Return the highest similarity with anything that was tried, 0 to 1.
+
+        For contracts the cosine of the factor vectors: 1 for the same parts, 0 for none in common.
+        """
+        if not candidate.contract:
+            found = self._code.nearest(candidate.source)
+            return found.similarity if found is not None else 0.0
+        tokens = fingerprint(candidate.contract).tokens
+        squares = [len(tokens & other) ** 2 / len(other) for other in self._vectors]
+        return math.sqrt(max(squares, default=0.0) / len(tokens))
+
+    def _rearranged(self, wanted: Fingerprint) -> Precedent | None:
+        # Sets of tokens with a similarity of 1 are equal, so that this needs no search.
+        known = self._vectors.get(wanted.tokens)
+        if known is None or known[0] == wanted.structure:
+            return None
+        return Precedent(known[1], known[2], "it is made of the same parts")
+
+    def _code_precedent(self, candidate: "Candidate") -> Precedent | None:
+        found = self._code.nearest(candidate.source)
+        if found is None or not found.is_copy:
+            return None
+        return Precedent(*found.key, f"its code is similar by {found.similarity:.3f}")
+
+
+def canonical_key(candidate: "Candidate") -> str:
+    """Return what no two candidates of a campaign may share.
+
+    The canonical hash of a contract at its defaults; of free code, a digest of its syntax tree.
+    """
+    if not candidate.contract:
+        shape = shape_of(candidate.source)
+        return f"{shape.digest}{shape.numbers}"
+    return _canonical(candidate.contract, tuple(sorted(candidate.parameters.items())))
+
+
+def refuse_repetition(candidate: "Candidate", history: "Iterable[IterationSummary]") -> float:
+    """Return how similar a novel candidate is to the nearest earlier one, 0 to 1.
+
+    Raises:
+        NothingNovelError: It repeats one that was tried; names it.
+    """
+    known = NoveltyIndex(history)
+    found = known.precedent(candidate)
+    if found is not None:
+        raise NothingNovelError(
+            f"the candidate repeats that of iteration {found.iteration}: {found.why}",
+            candidate=found.candidate,
+            iteration=found.iteration,
+        )
+    return known.similarity(candidate)
+
+
+@lru_cache(maxsize=_CACHED)
+def fingerprint(contract: str) -> Fingerprint:
+    """Return the fingerprint of a contract in its canonical JSON; remembered."""
+    return fingerprint_of(load_contract(contract))
+
+
+def fingerprint_of(contract: "StrategyContract") -> Fingerprint:
+    """Return the fingerprint of a contract."""
+    graph = factor_graph(contract)
+    found = digests(graph)
+    tokens = set()
+    for name, node in graph.nodes(data=True):
+        if node["kind"] is NodeKind.INDICATOR:
+            tokens.add(node["content"])
+        elif node["kind"] is NodeKind.SIGNAL:
+            tokens.add(f"{node['stage']} {node['side']}: {node['content']}")
+        elif node["kind"] is NodeKind.RULE:
+            signals = {found[signal][:16] for signal in graph.predecessors(name)}
+            tokens.add(f"{node['content']} when {' '.join(sorted(signals))}")
+        elif node["kind"] is NodeKind.RISK:
+            tokens.update(node["content"].splitlines())
+    return Fingerprint(found[RISK], frozenset(tokens))
+
+
+@lru_cache(maxsize=_CACHED)
+def _canonical(contract: str, point: tuple[tuple[str, int | float], ...]) -> str:
+    return canonical_hash(load_contract(contract), dict(point))
+
+
+def _points(candidate: "Candidate") -> "tuple[Parameters, ...]":
+    return candidate.parameter_points or (candidate.parameters,)
