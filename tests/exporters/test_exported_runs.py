@@ -86,7 +86,7 @@ def member(market: Market, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield running
 
 
-@pytest.mark.parametrize("name", [*load_templates(), "quick", "free"])
+@pytest.mark.parametrize("name", [*load_templates(), "quick", "free", "class"])
 def test_exported_file_gives_the_orders_of_the_runner(
     name: str,
     member: Member,
@@ -115,11 +115,11 @@ def test_exported_file_gives_the_orders_of_the_runner(
     fills = [(place[fill.bar], fill.symbol, fill.amount, fill.price) for fill in result.fills]
     assert sorted(map(tuple, exported[name]["fills"])) == sorted(fills)
     assert exported[name]["value"] == pytest.approx(result.equity[-1][1], rel=1e-12)
-    assert len(orders) > (20 if name in {"quick", "free"} else 0)
+    assert len(orders) > (20 if name in {"quick", "free", "class"} else 0)
 
 
 def test_exported_file_runs_as_a_script_on_an_unregistered_bundle(exported: dict) -> None:
-    script, same = exported["script"], exported["free"]
+    script, same = exported["script"], exported["class"]
     assert script["status"] == 0, script["errors"]
     expected = f"portfolio value {same['value']:.2f}, fills {len(same['fills'])}\n"
     assert script["output"].endswith(expected)
