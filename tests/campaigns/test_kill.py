@@ -5,11 +5,13 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from stratlab.domain.trial import Outcome
+from stratlab.domain.points import Point
+from stratlab.domain.trial import Outcome, TrialPurpose
 from stratlab.store import open_repository
 from stratlab.store.audit import verify_audit
 
@@ -28,6 +30,19 @@ def start(home: Path) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         text=True,
     )
+
+
+def registered(home: Path) -> list[Point]:
+    """Return the registry of points without what was run again."""
+    with closing(open_repository(f"sqlite:///{home / 'stratlab.db'}")) as repository:
+        (campaign,) = repository.list_campaigns()
+        points = repository.points(campaign.id, limit=100_000)
+    assert len({point.key for point in points}) == len(points)
+    return [
+        replace(point, campaign_id="")
+        for point in points
+        if point.purpose is not TrialPurpose.RERUN
+    ]
 
 
 def finish(process: subprocess.Popen[str]) -> str:
@@ -55,6 +70,8 @@ def test_campaign_killed_ten_times_ends_with_the_undisturbed_hash(
         kills += 1
     assert kills == 10, "the campaign ended before it was killed ten times"
     assert finish(start(home)) == undisturbed
+    # Nothing lost, nothing doubled, in the same order.
+    assert registered(home) == registered(tmp_path / "plain") != []
     with closing(open_repository(f"sqlite:///{home / 'stratlab.db'}")) as repository:
         (campaign,) = repository.list_campaigns()
         events = repository.events(campaign.id, limit=100_000)

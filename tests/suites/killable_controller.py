@@ -7,14 +7,15 @@ import asyncio
 import sys
 from pathlib import Path
 
-from tests.suites.small_lab import CountingGenerator, small_lab, small_spec
+from tests.suites.small_lab import CountingGenerator, CountingScreen, small_lab, small_spec
 
 from stratlab.domain.campaign import StopRules
 
 
 async def main(home: Path, iterations: int, seconds: float) -> str:
     spec = small_spec(stop_rules=StopRules(max_iterations=iterations, max_wall_seconds=None))
-    with small_lab(home, generator=CountingGenerator(fail_every=7), seconds=seconds) as lab:
+    generator, screen = CountingGenerator(fail_every=7), CountingScreen()
+    with small_lab(home, generator=generator, parameters=screen, seconds=seconds) as lab:
         await lab.manager.start()
         campaign = await lab.manager.create(spec, "the one campaign")
         async for _ in lab.manager.watch(campaign.id, after=0, include_progress=False):

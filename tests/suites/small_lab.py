@@ -39,7 +39,8 @@ from stratlab.domain.trial import (
 from stratlab.evaluation import HostEvaluator
 from stratlab.evaluation.repricing import reprice
 from stratlab.screening import SubprocessScreener
-from stratlab.search.parameters_screen import ParameterScreen
+from stratlab.search.parameters import ScoredPoint
+from stratlab.search.parameters_screen import ParameterScreen, Screened
 from stratlab.store import open_repository
 from stratlab.store.artifacts import FileArtifacts
 
@@ -133,6 +134,14 @@ class CountingGenerator:
             lineage=Lineage(GeneratorKind.TEMPLATE, "count"),
             parameter_points=({"n": request.iteration}, {"n": -request.iteration}),
         )
+
+
+class CountingScreen:
+    """Stands in for the parameter screen where candidates have no contract."""
+
+    def screen(self, request: GenerationRequest, candidate: Candidate) -> Screened:
+        points = (ScoredPoint({"n": n}, n / 10) for n in range(request.iteration, -5, -2))
+        return Screened(candidate, tuple(points))
 
 
 def honest_claim(market_data: PanelData, source: str, trial: TrialSpec) -> TrialClaim:
@@ -264,6 +273,7 @@ def small_lab(
         )
         workshop = Workshop(
             repository=repository,
+            artifacts=artifacts,
             desk=desk,
             screener=screener or SubprocessScreener(),
             generators={GeneratorKind.TEMPLATE: generator or CountingGenerator()},
