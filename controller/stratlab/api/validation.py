@@ -25,7 +25,13 @@ from stratlab.domain.errors import (
 )
 from stratlab.domain.gates import Gates
 from stratlab.domain.market import CostModel, CostModelKind, DataSet
-from stratlab.domain.search import Islands, ParameterSearch, ReviewMode, Sampler
+from stratlab.domain.search import (
+    DEFAULT_SCREEN_POINTS,
+    Islands,
+    ParameterSearch,
+    ReviewMode,
+    Sampler,
+)
 from stratlab.domain.strategy import GeneratorKind
 from stratlab.domain.trial import Limits
 from stratlab_runner.contract import MAX_SOURCE_BYTES
@@ -122,7 +128,7 @@ class _LimitsDocument(_Document):
 @final
 class _ParameterSearchDocument(_Document):
     sampler: Sampler = _SPEC.parameter_search.sampler
-    screen_points: int = Field(default=_SPEC.parameter_search.screen_points, ge=0, le=100_000)
+    screen_points: int = Field(default=DEFAULT_SCREEN_POINTS, ge=0, le=100_000)
 
 
 @final

@@ -118,7 +118,8 @@ class CampaignSpec:
         generator: Who writes the strategies.
         templates: Names to start from, empty for all.
         parameter_space: Overrides of template parameters, name -> (min, max, step).
-        parameter_points: Parameter sets tried per iteration, the default one included.
+        parameter_points: Parameter sets tried per iteration: the best of the screen, or without
+            one the candidate's own values and others.
         gates, stop_rules, cost_model, limits: As named.
         capital: Starting cash of every trial.
         seed: Of every random choice.

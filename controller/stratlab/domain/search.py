@@ -23,6 +23,10 @@ class Sampler(StrEnum):
     GRID = "grid"
 
 
+DEFAULT_SCREEN_POINTS = 64
+"""Points that are screened where a specification does not say how many: half a second of work."""
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class ParameterSearch:
@@ -31,7 +35,8 @@ class ParameterSearch:
     Attributes:
         sampler: Who proposes points.
         screen_points: Points evaluated on the host's train prices, without any foreign code,
-            before the best ``parameter_points`` of them are run in the sandbox; 0: none.
+            before the best ``parameter_points`` of them are run in the sandbox; 0: none, which
+            is also what specifications of before there was a screen mean.
     """
 
     sampler: Sampler = Sampler.TPE

@@ -50,7 +50,7 @@ class Candidate:
         source: Zipline Python that the sandbox runs.
         contract: Canonical JSON of the strategy contract, "" for free code.
         parameters: Default values of its optimization space.
-        parameter_points: Further points to try, the defaults first.
+        parameter_points: Points to try: the best of the screen first, or the defaults.
         lineage: Where it comes from.
     """
 
