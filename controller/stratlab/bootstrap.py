@@ -90,6 +90,7 @@ async def open_lab(settings: Settings) -> AsyncIterator[Lab]:
             reports = Reports(repository, artifacts, market_data, export_best)
             workshop = Workshop(
                 repository=repository,
+                artifacts=artifacts,
                 desk=TrialDesk(
                     repository=repository,
                     artifacts=artifacts,

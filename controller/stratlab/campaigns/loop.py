@@ -23,6 +23,7 @@ from stratlab.campaigns.screening_step import SmokeGate, StepEvent, joined, scre
 from stratlab.campaigns.stop_rules import Progress, StopReason, first_stop
 from stratlab.campaigns.transitions import record_transition
 from stratlab.campaigns.trials import Listener, TrialDesk
+from stratlab.campaigns.twins import Twins
 from stratlab.campaigns.uninterrupted import uninterrupted
 from stratlab.domain.campaign import (
     REVIEW_DECLINED_REASON,
@@ -32,11 +33,12 @@ from stratlab.domain.campaign import (
     HallOfFameEntry,
     Iteration,
 )
-from stratlab.domain.errors import InvalidInputError
+from stratlab.domain.errors import InvalidInputError, NothingNovelError
 from stratlab.domain.events import EventKind
 from stratlab.domain.generation import GenerationRequest
 from stratlab.domain.points import Point
 from stratlab.domain.ports import (
+    Artifacts,
     Clock,
     Critic,
     Evaluator,
@@ -57,6 +59,7 @@ class Workshop:
     """Everything the loop works with."""
 
     repository: Repository
+    artifacts: Artifacts
     desk: TrialDesk
     screener: Screener
     generators: Mapping[GeneratorKind, Generator]
@@ -90,6 +93,7 @@ class CampaignLoop:
         self._workshop = workshop
         self._campaign = campaign
         self._history = History()
+        self._twins = Twins(workshop.repository, workshop.artifacts)
         self._mark = 0.0
         self._steps: Mapping[CampaignState, Callable[[], Awaitable[Step]]] = {
             CampaignState.QUEUED: self._begin_iteration,
@@ -162,6 +166,8 @@ class CampaignLoop:
             draft = await asyncio.to_thread(
                 draft_candidate, generator, self._workshop.parameters, request
             )
+        except NothingNovelError as error:
+            return self._ended(replace(iteration, failure=str(error)), error.reason)
         except InvalidInputError as error:
             return self._ended(replace(iteration, failure=str(error)), "GENERATION_FAILED")
         return Step(
@@ -223,7 +229,9 @@ class CampaignLoop:
             if stopped := self._stopped_by(news, iteration, events[0]):
                 return stopped
         evaluation = await asyncio.to_thread(shop.evaluator.evaluate, campaign, results)
-        step = self._ended(replace(iteration, evaluation=evaluation), "TRIALS_FINISHED")
+        iteration = replace(iteration, evaluation=evaluation)
+        twin = await asyncio.to_thread(self._twins.better, campaign, iteration, self._history)
+        step = self._ended(replace(iteration, duplicate_of=twin), "TRIALS_FINISHED")
         step.events[:0] = events
         return step
 
@@ -253,6 +261,7 @@ class CampaignLoop:
             "level": int(evaluation.level) if evaluation else 0,
             "score": evaluation.score if evaluation else None,
             "passed_gates": evaluation.passed_gates if evaluation else False,
+            "duplicate_of": ended.duplicate_of,
         }
         return Step(
             CampaignState.CAMPAIGN_EVALUATED,

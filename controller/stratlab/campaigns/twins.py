@@ -1,10 +1,9 @@
 """Finds out after its trials whether a candidate does what a better elite does already."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, final
 
+from stratlab.campaigns.history import History
 from stratlab.domain.campaign import Campaign, Iteration
-from stratlab.domain.generation import IterationSummary
 from stratlab.domain.market import Tier
 from stratlab.domain.ports import Artifacts, Repository
 from stratlab.domain.trial import Outcome, TrialPurpose, TrialResult
@@ -35,20 +34,18 @@ class Twins:
         self._artifacts = artifacts
         self._known: dict[int, NDArray[np.float32] | None] = {}
 
-    def better(
-        self, campaign: Campaign, iteration: Iteration, history: Sequence[IterationSummary]
-    ) -> str:
+    def better(self, campaign: Campaign, iteration: Iteration, history: History) -> str:
         """Return the hash of the best better elite whose returns correlate above the bound, or "".
 
         Args:
             campaign: Its islands count.
             iteration: With results and evaluation.
-            history: Summaries of the iterations before it, and its own last.
+            history: Of the iterations before it.
         """
-        newcomer = elite_of(history[-1])
+        newcomer = elite_of(history.summarise(iteration))
         if newcomer is None:
             return ""
-        elites = Archive(campaign.spec.islands, history[:-1]).everywhere()
+        elites = Archive(campaign.spec.islands, history.summaries).everywhere()
         better = [elite for elite in elites if elite.merit > newcomer.merit]
         own = self._returns(campaign, iteration)
         numbers = {elite.number for elite in elites}
