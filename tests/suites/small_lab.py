@@ -273,7 +273,6 @@ def small_lab(
         )
         workshop = Workshop(
             repository=repository,
-            artifacts=artifacts,
             desk=desk,
             screener=screener or SubprocessScreener(),
             generators={GeneratorKind.TEMPLATE: generator or CountingGenerator()},
