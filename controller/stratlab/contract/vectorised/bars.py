@@ -35,7 +35,8 @@ class SymbolBars:
         split_rows: Panel row of each split after the first traded bar, ascending, shape (J,).
         split_ratios: Shape (J,).
         sessions: Number of each bar's session in the panel, shape (N,).
-        session_bars: Bars in the session of the first traded bar.
+        session_bars: Bars of the panel in the session of the first traded bar.
+        session_minutes: Minutes of that session; 0 where bars are daily.
     """
 
     rows: "Numbers"
@@ -47,6 +48,7 @@ class SymbolBars:
     split_ratios: "Floats"
     sessions: "Numbers"
     session_bars: int
+    session_minutes: int
 
     @classmethod
     def of(cls, panel: "PricePanel", column: int, first_bar: int, ratios: "Floats") -> Self:
@@ -75,7 +77,8 @@ class SymbolBars:
         bounds, adjusted = _bases(raw, rows, first, ratios[:, column], splits)
         own = [item for item in splits if first < len(rows) and item[0] > rows[first]]
         numbers = np.unique(panel.sessions, return_inverse=True)[1]
-        session = numbers[rows[first]] if first < len(rows) else 0
+        session = numbers == (numbers[rows[first]] if first < len(rows) else 0)
+        minutes = panel.intraday_minutes
         return cls(
             rows=rows,
             raw=raw,
@@ -85,21 +88,20 @@ class SymbolBars:
             split_rows=np.array([row for row, _ in own], dtype=np.intp),
             split_ratios=np.array([ratio for _, ratio in own], dtype=np.float64),
             sessions=numbers[rows],
-            session_bars=int((numbers == session).sum()),
+            session_bars=int(session.sum()),
+            session_minutes=0 if minutes is None else int(minutes[session].max()),
         )
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def starts(self, history: "Numbers") -> "Numbers":
+    def starts(self, sessions: "Numbers") -> "Numbers":
         """Return the number of the first bar that indicators read, for each point.
 
         Args:
-            history: Bars that a compiled strategy asks for, the first traded one included.
+            sessions: That a compiled strategy reads, the first traded one included.
         """
-        wanted = -(-history // self.session_bars)
-        earliest = self.sessions[self.first] + 1 - wanted
-        found: Numbers = np.searchsorted(self.sessions, earliest)
+        found: Numbers = np.searchsorted(self.sessions, self.sessions[self.first] + 1 - sessions)
         return found
 
 
@@ -137,46 +139,3 @@ def _bases(
             shown[:touched] = np.round(shown[:touched], _DECIMALS if name != "volume" else 0)
             stacks[name].append(shown)
     return bounds, {name: np.stack(stack) for name, stack in stacks.items()}
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Stretches:
-    """The traded bars of every basis with what they look back on, one after another: M places.
-
-    Attributes:
-        basis, bar: Of each place, shape (M,); bars before the first one are numbered below 0.
-        place: Of each traded bar, shape (N - first,).
-        margin: Places before the first bar of each basis.
-        bounds: As of the bars.
-    """
-
-    basis: "Numbers"
-    bar: "Numbers"
-    place: "Numbers"
-    margin: int
-    bounds: "Numbers"
-
-    @classmethod
-    def of(cls, bars: SymbolBars, margin: int) -> Self:
-        """Return the stretches of a symbol whose rules look back ``margin`` bars."""
-        lengths = np.diff(bars.bounds)
-        begins = np.cumsum([0, *(lengths + margin)[:-1]])
-        basis = np.repeat(np.arange(len(lengths)), lengths + margin)
-        bar = np.arange(len(basis)) - begins[basis] + bars.bounds[basis] - margin
-        traded = np.arange(bars.bounds[-1] - bars.first)
-        own = np.repeat(np.arange(len(lengths)), lengths)
-        return cls(basis, bar, traded + (own + 1) * margin, margin, bars.bounds)
-
-    def __len__(self) -> int:
-        return len(self.bar)
-
-    def take(self, values: "Floats") -> "Floats":
-        """Return values of shape (B, N) at each place, NaN before the first bar, shape (M,)."""
-        taken = values[self.basis, np.maximum(self.bar, 0)]
-        taken[self.bar < 0] = np.nan
-        return taken
-
-    def within(self, wider: "Stretches") -> "Numbers":
-        """Return where these places stand among those with a larger margin, shape (M,)."""
-        return np.arange(len(self)) + (self.basis + 1) * (wider.margin - self.margin)

@@ -5,12 +5,18 @@ from typing import TYPE_CHECKING, Literal, Self, final
 
 import numpy as np
 
-from stratlab.contract.vectorised.bars import Stretches, SymbolBars
+from stratlab.contract.lowering import SETTLING, sessions_of
+from stratlab.contract.timeframes import panel_periods, parse_timeframe
+from stratlab.contract.vectorised.bars import SymbolBars
 from stratlab.contract.vectorised.brackets import Brackets
+from stratlab.contract.vectorised.frames import Frame
 from stratlab.contract.vectorised.rules import Signals
 from stratlab.contract.vectorised.series import SeriesTable
+from stratlab.domain.errors import InvalidContractError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from stratlab.contract.lowering import LoweredContract
     from stratlab.contract.model import StrategyContract
     from stratlab.contract.vectorised.account import Booking
@@ -18,9 +24,6 @@ if TYPE_CHECKING:
     from stratlab.contract.vectorised.points import Points
     from stratlab.domain.market import CostModel, PricePanel
 
-
-SETTLING = 250
-"""Bars before the warm-up that compiled strategies read, where they exist."""
 
 _NEVER = np.iinfo(np.intp).max
 
@@ -69,7 +72,7 @@ class Desk:
         symbol: str,
     ) -> Self:
         """Return the desk of a symbol that has traded bars."""
-        table, warm = prepared(contract, lowered, points, bars)
+        table, warm = prepared(lowered, points, panel, bars)
         signals = Signals(lowered, table)
         rows = bars.rows[bars.first :] - first_bar
         own = {int(bar): row for row, bar in enumerate(panel.bars[first_bar:])}
@@ -118,7 +121,7 @@ class Desk:
     def value(self, name: str, points: "Numbers", bars: "Numbers") -> "Floats":
         """Return a series at traded bars."""
         series = self.table[name]
-        return series.values[series.column[points], self.table.stretches.place[bars]]
+        return series.values[series.column[points], self.table.place[bars]]
 
     def epoch(self, rows: "Numbers", side: 'Literal["left", "right"]') -> "Numbers":
         """Return how many splits there were before rows (``left``) or up to them (``right``)."""
@@ -137,11 +140,42 @@ class Desk:
 
 
 def prepared(
-    contract: "StrategyContract", lowered: "LoweredContract", points: "Points", bars: SymbolBars
+    lowered: "LoweredContract", points: "Points", panel: "PricePanel", bars: SymbolBars
 ) -> tuple[SeriesTable, "Numbers"]:
     """Return the series of a symbol, and the first traded bar that each point decides on."""
-    warm_up = points.warm_ups(contract, lowered)
-    starts = bars.starts(3 * warm_up + SETTLING)
-    stretches = Stretches.of(bars, points.reach(lowered))
-    table = SeriesTable(contract, lowered, points, bars, stretches, starts)
-    return table, np.maximum(starts + warm_up - bars.first, 0)
+    warm_up = points.warm_ups(lowered)
+    longer = {
+        timeframe: points.longer_warm_ups(streams) for timeframe, streams in lowered.longer.items()
+    }
+    sessions = -(-(3 * warm_up + SETTLING) // bars.session_bars)
+    for timeframe, ended in longer.items():
+        sessions = np.maximum(sessions, _sessions(timeframe, 3 * ended + SETTLING, bars))
+    starts = bars.starts(sessions)
+    own = Frame.own(bars, starts, points.reach(lowered))
+    warm = starts + warm_up
+    frames = {"": own}
+    for timeframe, ended in longer.items():
+        frame = own.longer(_periods(panel, timeframe)[bars.rows])
+        assert frame.ended is not None, "a longer frame knows what has ended"
+        warm = np.maximum(warm, np.searchsorted(frame.ended, frame.starts + ended))
+        frames[timeframe] = frame
+    basis = np.repeat(np.arange(len(bars.bounds) - 1), np.diff(bars.bounds))
+    place = own.stretches.places(basis, np.arange(bars.first, len(bars)))
+    return SeriesTable(lowered, points, frames, place), np.maximum(warm - bars.first, 0)
+
+
+def _periods(panel: "PricePanel", timeframe: str) -> "NDArray[np.int64]":
+    try:
+        return panel_periods(panel, timeframe)
+    except ValueError as error:
+        raise InvalidContractError(
+            str(error), hint="Choose data whose bars make the longer ones."
+        ) from None
+
+
+def _sessions(timeframe: str, count: "Numbers", bars: SymbolBars) -> "Numbers":
+    # So many sessions a compiled strategy reads for so many longer bars.
+    longer = parse_timeframe(timeframe)
+    if longer.unit == "m":
+        return -(-count // -(-bars.session_minutes // longer.count))
+    return sessions_of(timeframe) * count

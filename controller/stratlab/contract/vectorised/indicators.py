@@ -9,13 +9,13 @@ import numpy as np
 from stratlab.contract.indicators import BAR, REGISTRY
 from stratlab.contract.streaming import Bar
 from stratlab.contract.vectorised import means, windows
-from stratlab.contract.vectorised.bars import Stretches
+from stratlab.contract.vectorised.frames import Stretches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from stratlab.contract.vectorised.arrays import Floats, Numbers
-    from stratlab.contract.vectorised.bars import SymbolBars
+    from stratlab.contract.vectorised.frames import Frame
 
     Outputs = list[list[Floats]]
 
@@ -42,28 +42,23 @@ class Family:
 
 
 class Indicators:
-    """Values of indicators at every place of a symbol's stretches.
+    """Values of indicators at every place of a frame.
 
     Args:
-        bars: Of the symbol.
-        stretches: Where values are wanted.
+        frame: Bars of one timeframe.
         columns: What is wanted of each family; the columns of results are in this order.
     """
 
-    def __init__(
-        self,
-        bars: "SymbolBars",
-        stretches: "Stretches",
-        columns: "Mapping[Family, Sequence[Column]]",
-    ) -> None:
-        self._bars, self._stretches = bars, stretches
+    def __init__(self, frame: "Frame", columns: "Mapping[Family, Sequence[Column]]") -> None:
+        self._frame = frame
         self.values: dict[tuple[Family, str], Floats] = {}
         recursive = {
             family: _RECURSIONS[family.name](self._inputs(family), *_arrays(wanted))
             for family, wanted in columns.items()
             if family.name in _RECURSIONS
         }
-        outputs = means.run(list(recursive.values()), stretches)
+        first = int(frame.starts.min(initial=len(frame.adjusted["close"][0]) - 1))
+        outputs = means.run(list(recursive.values()), frame.stretches, first)
         with np.errstate(all="ignore"):
             for family, found in zip(recursive, outputs, strict=True):
                 self._keep(family, _FINISHES.get(family.name, _as_is)(*found))
@@ -74,7 +69,7 @@ class Indicators:
                     self._keep(family, self._streamed(family, wanted))
 
     def _inputs(self, family: Family) -> "Mapping[str, Floats]":
-        adjusted = self._bars.adjusted
+        adjusted = self._frame.adjusted
         return adjusted if family.source == BAR else {"": adjusted[family.source]}
 
     def _keep(self, family: Family, values: "Sequence[Floats]") -> None:
@@ -82,35 +77,47 @@ class Indicators:
             self.values[family, output] = array
 
     def _windowed(self, family: Family, wanted: "Sequence[Column]") -> "Sequence[Floats]":
-        # A window knows no start: it is full on every bar that is decided on.
-        longest = max(REGISTRY[family.name].warm_up(_named(family, column)) for column in wanted)
-        wide = Stretches.of(self._bars, self._stretches.margin + longest)
-        inputs = {name: wide.take(values) for name, values in self._inputs(family).items()}
-        parameters = [tuple(column[0]) for column in wanted]
-        places = self._stretches.within(wide)
-        found = _WINDOWS[family.name](inputs, parameters)
-        return [np.stack([row[places] for row in output]) for output in found]
+        kind, stretches = REGISTRY[family.name], self._frame.stretches
+        longest = max(kind.warm_up(_named(family, column)) for column in wanted)
+        wide = Stretches.of(stretches.begins - longest, stretches.ends)
+        places = wide.places(stretches.basis, stretches.bar)
+        found = np.empty((len(kind.outputs or ("",)), len(wanted), len(stretches)))
+        for start in sorted({start for _, start in wanted}):
+            inputs = {name: wide.take(values) for name, values in self._inputs(family).items()}
+            for values in inputs.values():
+                values[wide.bar < start] = np.nan
+            own = [at for at, column in enumerate(wanted) if column[1] == start]
+            outputs = _WINDOWS[family.name](inputs, [wanted[at][0] for at in own])
+            for output, columns in enumerate(outputs):
+                for at, values in zip(own, columns, strict=True):
+                    found[output, at] = values[places]
+        return list(found)
 
     def _streamed(self, family: Family, wanted: "Sequence[Column]") -> "Sequence[Floats]":
         # Slow but right: an indicator that only has its streaming class.
-        kind, stretches = REGISTRY[family.name], self._stretches
+        kind, stretches = REGISTRY[family.name], self._frame.stretches
         outputs = kind.outputs or ("value",)
         found = np.full((len(outputs), len(wanted), len(stretches)), np.nan)
         for at, column in enumerate(wanted):
-            for basis in range(len(stretches.bounds) - 1):
+            for basis, (begin, end) in enumerate(
+                zip(stretches.begins.tolist(), stretches.ends.tolist(), strict=True)
+            ):
                 stream = kind.implementation(**_named(family, column))
-                place = np.flatnonzero(stretches.basis == basis)
-                where = dict(zip(stretches.bar[place].tolist(), place.tolist(), strict=True))
-                fields = [self._bars.adjusted[name][basis].tolist() for name in Bar._fields]
-                rows = zip(*fields, strict=True)
-                for number, row in enumerate(rows):
-                    if not column[1] <= number < stretches.bounds[basis + 1]:
+                fields = [self._frame.adjusted[name][basis].tolist() for name in Bar._fields]
+                for number, row in enumerate(zip(*fields, strict=True)):
+                    if not column[1] <= number < end:
                         continue
                     bar = Bar(*row)
                     stream.update(bar if kind.reads_bars else getattr(bar, family.source))
-                    if number in where:
-                        found[:, at, where[number]] = [getattr(stream, name) for name in outputs]
+                    if number >= begin:
+                        place = stretches.origins[basis] + number
+                        found[:, at, place] = [getattr(stream, name) for name in outputs]
         return list(found)
+
+
+def knows_its_start(name: str) -> bool:
+    """Return whether values of an indicator depend on the bar it started at, once it is warm."""
+    return name not in _WINDOWS
 
 
 def _named(family: Family, column: Column) -> dict[str, int | float]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from stratlab.contract.vectorised.arrays import Floats, Numbers
-    from stratlab.contract.vectorised.bars import Stretches
+    from stratlab.contract.vectorised.frames import Stretches
 
 
 class Recursion(Protocol):
@@ -212,37 +212,37 @@ class Adx:
         return (plus, minus, self._index.update(bar, bases, index))
 
 
-def run(recursions: "Sequence[Recursion]", stretches: "Stretches") -> list[list["Floats"]]:
+def run(
+    recursions: "Sequence[Recursion]", stretches: "Stretches", first: int
+) -> list[list["Floats"]]:
     """Return the outputs of all recursions at every place of the stretches.
 
     Args:
         recursions: All over the same bars.
         stretches: Of the bars.
+        first: Number of the first bar that any of them reads.
 
     Returns:
         For each recursion its outputs, each of shape (C, M).
     """
-    bounds, margin = stretches.bounds.tolist(), stretches.margin
+    begins, ends = stretches.begins.tolist(), stretches.ends.tolist()
+    origins, count, places = stretches.origins.tolist(), len(stretches.begins), len(stretches)
     oldest = newest = 0
-    count, places = len(bounds) - 1, len(stretches)
-    # Where bar 0 of a basis would stand.
-    origins = [(basis + 1) * margin - bounds[0] for basis in range(count)]
     found: list[list[Floats]] = [[] for _ in recursions]
     with np.errstate(all="ignore"):
-        for bar in range(bounds[-1]):
-            while bar >= bounds[oldest + 1]:
+        # At least one step, which tells the shape of the outputs.
+        for bar in range(first, max(ends[-1], first + 1)):
+            while oldest + 1 < count and bar >= ends[oldest]:
                 oldest += 1
-            while newest + 1 < count and bar >= bounds[newest + 1] - margin:
+            while newest < count and bar >= begins[newest]:
                 newest += 1
             bases = slice(oldest, count)
-            is_kept = bar >= bounds[0] - margin
+            kept = range(oldest, newest if bar < ends[-1] else 0)
             for recursion, outputs in zip(recursions, found, strict=True):
                 values = recursion.update(bar, bases)
-                if not is_kept:
-                    continue
                 if not outputs:
                     outputs += [np.full((places, value.shape[1]), np.nan) for value in values]
-                for basis in range(oldest, max(newest, oldest) + 1):
+                for basis in kept:
                     for output, value in zip(outputs, values, strict=True):
                         output[origins[basis] + bar] = value[basis - oldest]
     return [[np.ascontiguousarray(output.T) for output in outputs] for outputs in found]

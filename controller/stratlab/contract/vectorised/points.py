@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from stratlab.contract.lowering import Lookback, LoweredContract
+    from stratlab.contract.lowering import Lookback, LoweredContract, Stream
     from stratlab.contract.model import Indicator, StrategyContract
     from stratlab.contract.vectorised.arrays import Numbers
     from stratlab.domain.trial import Parameters
@@ -73,15 +73,25 @@ class Points:
             bars += self[name].astype(np.intp)
         return bars
 
-    def warm_ups(self, contract: "StrategyContract", lowered: "LoweredContract") -> "Numbers":
-        """Return W of each point: bars before the first one at which rules are evaluated."""
-        first = {item.id: self._firsts(item) for item in contract.indicators}
+    def warm_ups(self, lowered: "LoweredContract") -> "Numbers":
+        """Return W of each point: own bars before the first one at which rules are evaluated."""
+        first = {stream.name: self._firsts(stream.indicator) for stream in lowered.streams}
         longest = np.zeros(self._count, dtype=np.intp)
         for name, lookbacks in lowered.warm_up.items():
             for lookback in lookbacks:
                 own = first[name] if name else 0
                 longest = np.maximum(longest, own + self.lookback(lookback))
         return longest
+
+    def longer_warm_ups(self, streams: "Sequence[Stream]") -> "Numbers":
+        """Return how many longer bars end before rules are evaluated; the first one is left out.
+
+        Args:
+            streams: All on bars of one longer timeframe.
+        """
+        firsts = [self._firsts(stream.indicator) for stream in streams]
+        most: Numbers = np.maximum.reduce([np.zeros(self._count, dtype=np.intp), *firsts])
+        return 1 + most
 
     def reach(self, lowered: "LoweredContract") -> int:
         """Return how many bars back rules read any series, at the farthest point."""

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from stratlab.contract.lowering import LoweredContract, LoweredRule
     from stratlab.contract.vectorised.arrays import Floats, Numbers, Truths
-    from stratlab.contract.vectorised.bars import Stretches
     from stratlab.contract.vectorised.series import SeriesTable
 
 
@@ -109,9 +108,7 @@ class Signals:
             bars_held: Shape (n, k).
             entry_price: Shape (n, 1).
         """
-        gathered = self._table.gathered(
-            points, self._table.stretches.place[bars], bars_held, entry_price
-        )
+        gathered = self._table.gathered(points, self._table.place[bars], bars_held, entry_price)
         found = np.zeros(bars.shape, dtype=bool)
         for rule in self._watching[side]:
             found |= gathered.rule(rule.expression)
@@ -122,24 +119,18 @@ class Signals:
     ) -> tuple["Truths", "Numbers"]:
         # At each combination of all rules in `together`, whether one of `rules` holds.
         chosen, combination = self._table.combinations([rule.expression for rule in together])
-        stretches = self._table.stretches
-        found = np.zeros((len(chosen), len(stretches.place)), dtype=bool)
-        height = max(_BLOCK // max(len(stretches), 1), 1)
+        places = len(self._table.stretches)
+        found = np.zeros((len(chosen), len(self._table.place)), dtype=bool)
+        height = max(_BLOCK // max(places, 1), 1)
         for begin in range(0, len(chosen), height):
             block = slice(begin, begin + height)
             for rule in rules:
-                found[block] |= held(rule, self._table, chosen[block], stretches)
+                found[block] |= self._held(rule, chosen[block])
         return found, combination
 
-
-def held(
-    rule: "LoweredRule", table: "SeriesTable", points: "Numbers", stretches: "Stretches"
-) -> "Truths":
-    """Return whether a rule holds at every traded bar, shape (points, bars).
-
-    The warm-up is not looked at.
-    """
-    back = lead(rule.expression)
-    holds = table.evaluator(points, back).rule(rule.expression)
-    shape = (len(points), len(stretches) - back)
-    return np.broadcast_to(holds, shape)[:, stretches.place - back]
+    def _held(self, rule: "LoweredRule", points: "Numbers") -> "Truths":
+        # Whether a rule holds at every traded bar, whatever the warm-up.
+        back, table = lead(rule.expression), self._table
+        holds = table.evaluator(points, back).rule(rule.expression)
+        shape = (len(points), len(table.stretches) - back)
+        return np.broadcast_to(holds, shape)[:, table.place - back]

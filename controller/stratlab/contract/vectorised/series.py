@@ -12,17 +12,16 @@ from stratlab.contract.language import format_rule
 from stratlab.contract.lowering import flat_name, window
 from stratlab.contract.vectorised import windows
 from stratlab.contract.vectorised.evaluator import Evaluator, lead
-from stratlab.contract.vectorised.indicators import Column, Family, Indicators
+from stratlab.contract.vectorised.indicators import Column, Family, Indicators, knows_its_start
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from stratlab.contract.lowering import LoweredContract
-    from stratlab.contract.model import Indicator, StrategyContract
+    from stratlab.contract.lowering import LoweredContract, Stream
     from stratlab.contract.vectorised.arrays import Floats, Numbers
-    from stratlab.contract.vectorised.bars import Stretches, SymbolBars
+    from stratlab.contract.vectorised.frames import Frame
     from stratlab.contract.vectorised.points import Points
 
 
@@ -42,33 +41,31 @@ class Series:
 
 @final
 class SeriesTable:
-    """All series of a contract over one symbol's stretches.
+    """All series of a contract over one symbol's bars.
 
     Args:
-        contract: The contract.
-        lowered: Its lowered form.
+        lowered: The contract's lowered form.
         points: Parameter points, P of them.
-        bars: Of the symbol.
-        stretches: Places, M of them.
-        starts: Bar that each point's indicators start at, shape (P,).
+        frames: Longer timeframe -> its bars; "" -> the strategy's own, with M places.
+        place: Place of each traded bar, shape (bars,).
     """
 
     def __init__(
         self,
-        contract: "StrategyContract",
         lowered: "LoweredContract",
         points: "Points",
-        bars: "SymbolBars",
-        stretches: "Stretches",
-        starts: "Numbers",
+        frames: "Mapping[str, Frame]",
+        place: "Numbers",
     ) -> None:
-        self._points, self.stretches = points, stretches
+        self._points, self.stretches, self.place = points, frames[""].stretches, place
         self._known: dict[str, Series] = {}
-        nought = np.zeros(len(points), dtype=np.intp)
-        for name in nodes.PRICES:
-            if name in lowered.depths or name == "close":
-                self._known[name] = Series(stretches.take(bars.adjusted[name])[None], nought)
-        self._add_indicators(contract.indicators, bars, starts)
+        for name in lowered.depths:
+            price, _, timeframe = name.partition("__")
+            if price in nodes.PRICES:
+                self._known[name] = self._price(price, frames[timeframe])
+        for timeframe, frame in frames.items():
+            streams = [each for each in lowered.streams if each.timeframe == timeframe]
+            self._add_indicators(streams, frame)
         rules = [rule.expression for rule in (*lowered.entries, *lowered.exits)]
         for name, expression in lowered.hoisted.items():
             self._add_windows(expression)
@@ -133,12 +130,22 @@ class SeriesTable:
                 yield flat_name(node)
             pending.extend(nodes.children(node))
 
-    def _add_indicators(
-        self, indicators: "Sequence[Indicator]", bars: "SymbolBars", starts: "Numbers"
-    ) -> None:
+    def _price(self, name: str, frame: "Frame") -> Series:
+        values = frame.stretches.take(frame.adjusted[name])
+        if frame.shows is None:
+            return Series(values[None], np.zeros(len(self._points), dtype=np.intp))
+        chosen, combination = distinct(len(self._points), [frame.starts])
+        known = frame.stretches.bar >= frame.starts[chosen][:, None]
+        return Series(frame.shown(np.where(known, values, np.nan)), combination)
+
+    def _add_indicators(self, streams: "Sequence[Stream]", frame: "Frame") -> None:
         wanted: dict[Family, dict[Column, int]] = defaultdict(dict)
         columns = {}
-        for item in indicators:
+        for stream in streams:
+            item = stream.indicator
+            # Own bars are looked at only when every window is full.
+            is_free = frame.shows is None and not knows_its_start(item.name)
+            starts = np.zeros_like(frame.starts) if is_free else frame.starts
             given = [
                 self._points.resolved(item.params[name]) for name in REGISTRY[item.name].parameters
             ]
@@ -150,14 +157,14 @@ class SeriesTable:
                 )
                 for point in chosen.tolist()
             ]
-            columns[item.id] = np.array(places, dtype=np.intp)[combination]
+            columns[stream.name] = np.array(places, dtype=np.intp)[combination]
         families = {family: list(known) for family, known in wanted.items()}
-        found = Indicators(bars, self.stretches, families)
-        for item in indicators:
+        found = Indicators(frame, families)
+        for stream in streams:
+            item = stream.indicator
             for output in REGISTRY[item.name].outputs or ("",):
-                values = found.values[Family(item.name, item.source), output]
-                name = f"{item.id}_{output}" if output else item.id
-                self._known[name] = Series(values, columns[item.id])
+                values = frame.shown(found.values[Family(item.name, item.source), output])
+                self._known[stream.series(output)] = Series(values, columns[stream.name])
 
     def _add_computed(self, name: str, expression: nodes.Expression) -> None:
         chosen, combination = self.combinations([expression])

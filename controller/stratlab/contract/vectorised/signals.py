@@ -74,17 +74,16 @@ def signals(
     if bars.first == len(bars):
         nothing = np.zeros(len(panel.bars), dtype=bool)
         return RuleSignals(*({rule.id: nothing for rule in rules} for _ in range(2)))
-    table, warm = prepared(contract, lowered, points, bars)
-    stretches, rows = table.stretches, bars.rows[bars.first :]
+    table, warm = prepared(lowered, points, panel, bars)
+    rows, reach = bars.rows[bars.first :], points.reach(lowered)
+    places = table.place - reach
     decided = np.arange(len(rows)) >= warm[0]
     for rule in rules:
-        evaluator = table.evaluator(
-            np.zeros(1, dtype=np.intp), stretches.margin, position, notes_ties=True
-        )
+        evaluator = table.evaluator(np.zeros(1, dtype=np.intp), reach, position, notes_ties=True)
         found = evaluator.rule(rule.expression)
         noted = np.logical_or.reduce([*evaluator.ties, np.zeros((1, 1), dtype=bool)])
         for results, values in ((holds, found), (ties, noted)):
-            everywhere = np.broadcast_to(values, (1, len(stretches) - stretches.margin))[0]
+            everywhere = np.broadcast_to(values, (1, len(table.stretches) - reach))[0]
             results[rule.id] = np.zeros(len(panel.bars), dtype=bool)
-            results[rule.id][rows] = decided & everywhere[stretches.place - stretches.margin]
+            results[rule.id][rows] = decided & everywhere[places]
     return RuleSignals(holds, ties)
