@@ -273,6 +273,7 @@ def small_lab(
         )
         workshop = Workshop(
             repository=repository,
+            artifacts=artifacts,
             desk=desk,
             screener=screener or SubprocessScreener(),
             generators={GeneratorKind.TEMPLATE: generator or CountingGenerator()},
