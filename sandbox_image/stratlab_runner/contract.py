@@ -99,8 +99,22 @@ ALLOWED_MODULES: Final = frozenset(
         "zipline.utils.math_utils",
     }
 )
-"""Modules that a strategy may import, each with all that lies below it; of the lab
-:data:`LAB_NAMES` alone.
+"""Modules that a strategy may import, each with all that lies below it; of those in
+:data:`NAMES_OF` the names there alone.
 
 This is feedback to whoever writes the strategy, not a wall: the sandbox is the wall.
 """
+
+NAMES_OF: Final = {
+    LAB_MODULE: frozenset(LAB_NAMES),
+    "os": frozenset({"curdir", "extsep", "fspath", "linesep", "name", "path", "pathsep", "sep"}),
+    "os.path": frozenset(
+        {"basename", "commonprefix", "dirname", "isabs", "join", "normcase", "normpath"}
+        | {"pathsep", "relpath", "sep", "split", "splitext"}
+    ),
+    "sys": frozenset(
+        {"byteorder", "float_info", "getrecursionlimit", "getsizeof", "hash_info", "int_info"}
+        | {"maxsize", "maxunicode", "platform", "stderr", "stdout", "version", "version_info"}
+    ),
+}
+"""Modules of which a strategy may use some names alone."""

@@ -8,8 +8,7 @@ from typing import final
 from stratlab_runner.contract import (
     ALLOWED_MODULES,
     IGNORED_FUNCTIONS,
-    LAB_MODULE,
-    LAB_NAMES,
+    NAMES_OF,
     STRATEGY_FILE,
 )
 
@@ -65,12 +64,21 @@ def refused_imports(node: _Import) -> Iterator[tuple[ast.alias, str]]:
             yield alias, name
 
 
-def _is_allowed(name: str) -> bool:
-    if name.startswith(f"{LAB_MODULE}."):
-        return name.removeprefix(f"{LAB_MODULE}.") in LAB_NAMES
+def allowed_module(name: str) -> str | None:
+    """Return the module that a dotted name begins with, None if it may not be imported.
+
+    Of several it is the longest.
+    """
     parts = name.split(".")
-    prefixes = (".".join(parts[:end]) for end in range(1, len(parts) + 1))
-    return not ALLOWED_MODULES.isdisjoint(prefixes)
+    prefixes = (".".join(parts[:end]) for end in range(len(parts), 0, -1))
+    return next((each for each in prefixes if each in NAMES_OF or each in ALLOWED_MODULES), None)
+
+
+def _is_allowed(name: str) -> bool:
+    module = allowed_module(name)
+    if module is None or module == name or module not in NAMES_OF:
+        return module is not None
+    return name.removeprefix(f"{module}.") in NAMES_OF[module]
 
 
 def _is_ignored(node: ast.stmt, called: set[str]) -> bool:

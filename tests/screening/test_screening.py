@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stratlab.domain.strategy import Severity
+from stratlab.domain.strategy import Author, Finding, Severity
 from stratlab.screening import SubprocessScreener, worker
-from stratlab.screening.worker import findings
+from stratlab.screening.layers import screen_text
 
 GONE = "gone"
 
@@ -40,8 +40,28 @@ def strategy(line: str) -> str:
     return f"def initialize(context):\n    pass\n\ndef handle_data(context, data):\n    {line}\n"
 
 
-def test_honest_strategy_has_no_findings() -> None:
-    assert SubprocessScreener().screen(HONEST).findings == ()
+def rejections(source: str) -> list[Finding]:
+    return [f for f in screen_text(source).findings if f.severity is Severity.ERROR]
+
+
+def test_honest_strategy_passes_every_layer() -> None:
+    report = SubprocessScreener().screen(HONEST)
+    assert report.passed
+    assert [run.layer for run in report.layers] == [
+        "static",
+        "security",
+        "convention",
+        "integration",
+        "coverage",
+    ]
+    assert all(run.seconds > 0 for run in report.layers)
+
+
+def test_layer_that_rejects_is_the_last_one() -> None:
+    report = SubprocessScreener().screen(strategy("eval('1')"))
+    assert [run.layer for run in report.layers] == ["static", "security"]
+    assert report.of_layer("static") == ()
+    assert [finding.rule for finding in report.of_layer("security")] == ["forbidden_call"]
 
 
 @pytest.mark.parametrize(
@@ -53,7 +73,7 @@ def test_honest_strategy_has_no_findings() -> None:
         ("def initialize(context): pass\0\n", "static", "nul_byte"),
         (strategy("x = " + "[" * 60 + "]" * 60), "static", "nesting"),
         ("import socket\nsocket.socket()\n" + HONEST, "security", "import_not_allowed"),
-        ("import os.path\nos.getcwd()\n" + HONEST, "security", "import_not_allowed"),
+        ("import os.path\nos.getcwd()\n" + HONEST, "security", "watched_module"),
         ("from . import secret\nsecret()\n" + HONEST, "security", "import_not_allowed"),
         ("from os import *\n" + HONEST, "security", "import_not_allowed"),
         ("from zipline.finance import ledger\nledger\n" + HONEST, "security", "import_not_allowed"),
@@ -87,7 +107,7 @@ LAB_IMPORTS = [
 
 @pytest.mark.parametrize(("statement", "use"), LAB_IMPORTS)
 def test_lab_may_be_imported(statement: str, use: str) -> None:
-    assert findings(f"{statement}\n{use}\n{HONEST}") == []
+    assert rejections(f"{statement}\n{use}\n{HONEST}") == []
 
 
 @pytest.mark.parametrize(
@@ -98,7 +118,7 @@ def test_lab_may_be_imported(statement: str, use: str) -> None:
         ("import stratlab_runner.reporter", "stratlab_runner.lab", "stratlab_runner.reporter"),
         ("import stratlab_runner.laboratory as s", "s.x", "stratlab_runner.laboratory"),
         ("from stratlab_runner import recording", "recording.x", "stratlab_runner.recording"),
-        ("from stratlab_runner import lab, wire", "lab.x, wire.x", "stratlab_runner.wire"),
+        ("from stratlab_runner import lab, wire", "lab.Bracket, wire.x", "stratlab_runner.wire"),
         ("from stratlab_runner import *", "lab.x", "stratlab_runner.*"),
         ("from stratlab_runner.lab import *", "order_bracket", "stratlab_runner.lab.*"),
         (
@@ -111,28 +131,28 @@ def test_lab_may_be_imported(statement: str, use: str) -> None:
     ],
 )
 def test_nothing_else_of_the_runner_may_be_imported(statement: str, use: str, refused: str) -> None:
-    (finding,) = findings(f"{statement}\n{use}\n{HONEST}")
+    (finding,) = rejections(f"{statement}\n{use}\n{HONEST}")
     assert (finding.severity, finding.rule) == (Severity.ERROR, "import_not_allowed")
     assert finding.message == f"{refused} may not be imported"
 
 
 def test_runner_cannot_be_reached_through_the_import_of_the_lab() -> None:
-    (finding,) = findings(f"import stratlab_runner.lab\nstratlab_runner.recording.x\n{HONEST}")
+    (finding,) = rejections(f"import stratlab_runner.lab\nstratlab_runner.recording.x\n{HONEST}")
     assert (finding.rule, finding.line, finding.column) == ("forbidden_name", 2, 1)
 
 
 def test_own_costs_are_a_warning_that_passes() -> None:
     report = SubprocessScreener().screen(strategy("set_slippage(None)"))
     assert report.passed
-    assert [finding.rule for finding in report.findings] == ["own_costs"]
+    assert [finding.rule for finding in report.of_layer("security")] == ["own_costs"]
 
 
 def test_import_that_nothing_needs_is_a_warning_that_passes() -> None:
-    report = SubprocessScreener().screen("import numpy, sys, os.path as path\n" + HONEST)
+    report = SubprocessScreener().screen("import numpy, socket, http.client as web\n" + HONEST)
     assert report.passed
-    assert [(f.rule, f.line, f.message.split()[0]) for f in report.findings] == [
-        ("import_left_out", 1, "os.path"),
-        ("import_left_out", 1, "sys"),
+    assert [(f.rule, f.line, f.message.split()[0]) for f in report.of_layer("static")] == [
+        ("import_left_out", 1, "http.client"),
+        ("import_left_out", 1, "socket"),
     ]
 
 
@@ -146,13 +166,13 @@ def _test_args():
 """
     report = SubprocessScreener().screen(HONEST + plotting)
     assert report.passed
-    assert [finding.rule for finding in report.findings] == ["import_left_out"]
+    assert [finding.rule for finding in report.of_layer("static")] == ["import_left_out"]
     called = SubprocessScreener().screen(HONEST + plotting + "analyze(None, None)\n")
-    assert {f.rule for f in called.findings} == {"import_not_allowed", "forbidden_call"}
+    assert {f.rule for f in called.of_layer("security")} == {"import_not_allowed", "forbidden_call"}
 
 
 def test_place_of_a_finding_is_exact() -> None:
-    (finding,) = findings(strategy("x = eval('1')"))
+    (finding,) = rejections(strategy("x = eval('1')"))
     assert (finding.line, finding.column) == (5, 9)
 
 
@@ -180,7 +200,7 @@ def test_second_source_costs_no_interpreter() -> None:
 def test_source_after_a_bomb_is_screened_as_if_there_had_been_none() -> None:
     screener = SubprocessScreener()
     assert not screener.screen(strategy("x = " + "-" * 100_000 + "1")).passed
-    assert screener.screen(HONEST).findings == ()
+    assert screener.screen(HONEST).passed
 
 
 def test_worker_killed_while_idle_is_replaced() -> None:
@@ -191,17 +211,17 @@ def test_worker_killed_while_idle_is_replaced() -> None:
 
 
 def test_child_beyond_its_processor_time_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
-    def spin(_: str) -> list[object]:
+    def spin(*_: object) -> list[object]:
         while True:
             pass
 
     monkeypatch.setattr(worker, "CPU_SECONDS", 1)
-    monkeypatch.setattr(worker, "findings", spin)
-    status, answer = worker._in_child(b"")
+    monkeypatch.setattr(worker, "screen_text", spin)
+    status, answer = worker._in_child(b"", Author.HUMAN)
     assert os.WIFSIGNALED(status)
     assert answer == b""
     screener = SubprocessScreener()
-    monkeypatch.setattr(screener, "_exchange", lambda _: (status, answer))
+    monkeypatch.setattr(screener, "_exchange", lambda *_: (status, answer))
     assert screener.screen(HONEST).findings[0].rule == "unscreenable"
 
 

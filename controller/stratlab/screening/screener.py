@@ -11,7 +11,9 @@ from contextlib import suppress
 from threading import Lock
 from typing import Final, final
 
-from stratlab.domain.strategy import Finding, ScreeningReport, Severity
+from stratlab.domain.strategy import Author, Finding, LayerRun, ScreeningReport, Severity
+from stratlab.screening.rule import Layer
+from stratlab.screening.rules.static import UNSCREENABLE
 from stratlab.screening.worker import ANSWER, REQUEST
 from stratlab_runner import contract
 
@@ -32,33 +34,37 @@ class SubprocessScreener:
         self._lock = Lock()
         self._idle: list[_Worker] = []
 
-    def screen(self, source: str) -> ScreeningReport:
+    def screen(self, source: str, author: Author = Author.HUMAN) -> ScreeningReport:
         """Return the findings of all layers that ran."""
         content = source.encode("utf-8", "replace")
         # What is far too large is not even handed over; the static layer explains it.
         content = content[: contract.MAX_SOURCE_BYTES + 1]
         try:
-            status, answer = self._exchange(content)
+            status, answer = self._exchange(content, author)
         except TimeoutError:
             return _unscreenable("screening took too long")
         except OSError:
             return _unscreenable("the screening process ended")
         if status != 0:
             return _unscreenable(f"screening ended with status {status}")
-        return ScreeningReport(tuple(_finding(record) for record in json.loads(answer)))
+        report = json.loads(answer)
+        return ScreeningReport(
+            tuple(_finding(record) for record in report["findings"]),
+            tuple(LayerRun(**record) for record in report["layers"]),
+        )
 
-    def _exchange(self, content: bytes) -> tuple[int, bytes]:
+    def _exchange(self, content: bytes, author: Author) -> tuple[int, bytes]:
         with self._lock:
             worker = self._idle.pop() if self._idle else None
         if worker is not None:
             # It may have been killed while it waited, which is no fault of this source.
             with suppress(BrokenPipeError, ConnectionResetError):
-                return self._ask(worker, content)
-        return self._ask(_Worker(), content)
+                return self._ask(worker, content, author)
+        return self._ask(_Worker(), content, author)
 
-    def _ask(self, worker: "_Worker", content: bytes) -> tuple[int, bytes]:
+    def _ask(self, worker: "_Worker", content: bytes, author: Author) -> tuple[int, bytes]:
         try:
-            answer = worker.ask(content)
+            answer = worker.ask(content, author)
         except BaseException:
             worker.stop()
             raise
@@ -89,9 +95,9 @@ class _Worker:
         self.process_id = process.pid
         self.stop = weakref.finalize(self, _stop, process)
 
-    def ask(self, content: bytes) -> tuple[int, bytes]:
+    def ask(self, content: bytes, author: Author) -> tuple[int, bytes]:
         deadline = time.monotonic() + TIMEOUT_SECONDS
-        self._requests.write(REQUEST.pack(len(content)))
+        self._requests.write(REQUEST.pack(len(content), author is Author.MODEL))
         # Reads all of a request before it does anything, so this cannot block for long.
         view = memoryview(content)
         while view:
@@ -134,6 +140,4 @@ def _finding(record: dict[str, str | int]) -> Finding:
 
 
 def _unscreenable(message: str) -> ScreeningReport:
-    return ScreeningReport(
-        (Finding("static", "unscreenable", Severity.ERROR, 0, 0, message, "Simplify the source."),)
-    )
+    return ScreeningReport((UNSCREENABLE.at(reason=message),), (LayerRun(Layer.STATIC, 0.0),))

@@ -1,84 +1,101 @@
 """Layer 1, static: can this text be a strategy at all?"""
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterator
 
-from stratlab.domain.strategy import Finding, Severity
+from stratlab.domain.strategy import Finding
+from stratlab.screening.rules import static as rules
+from stratlab.screening.source import StrategySource, methods
 from stratlab_runner import contract
+from stratlab_runner.class_style import CLASS_METHODS, CLASS_SUFFIX
+from stratlab_runner.reading import Reading, read_source
 
-LAYER = "static"
 MAX_NESTING = 40
 
+_CALLED_WITH = {
+    "initialize": ("context",),
+    "handle_data": ("context", "data"),
+    "before_trading_start": ("context", "data"),
+    "should_trade": ("context", "data"),
+    "execute": ("context", "data"),
+}
 
-def check_text(source: str) -> list[Finding]:
-    """Return findings about the text itself: size, NUL bytes, syntax."""
-    size = len(source.encode("utf-8", "surrogatepass"))
+
+def read_text(text: str) -> Reading | Finding:
+    """Return the parsed source, or why there is nothing to look at."""
+    size = len(text.encode("utf-8", "surrogatepass"))
     if size > contract.MAX_SOURCE_BYTES:
-        return [
-            _error(
-                "source_too_large",
-                f"the source has {size} bytes, the limit is {contract.MAX_SOURCE_BYTES}",
-                "Keep data out of the source.",
-            )
-        ]
-    if "\0" in source:
-        return [_error("nul_byte", "the source contains a NUL byte", "Send plain text.")]
+        return rules.SOURCE_TOO_LARGE.at(size=size, limit=contract.MAX_SOURCE_BYTES)
+    if "\0" in text:
+        return rules.NUL_BYTE.at_place(text[: text.index("\0")].count("\n") + 1)
     try:
-        ast.parse(source)
+        reading = read_source(text)
+        # What the parser takes and the compiler does not: return outside of a function ...
+        compile(reading.tree, contract.STRATEGY_FILE, "exec", dont_inherit=True)
     except SyntaxError as error:
-        return [
-            _error(
-                "syntax",
-                f"{error.msg}",
-                "Correct the syntax at this place.",
-                error.lineno or 0,
-                error.offset or 0,
-            )
-        ]
-    except (ValueError, RecursionError, MemoryError):
-        return [_error("unparsable", "the source cannot be parsed", "Nest less deeply.")]
-    return []
+        return rules.SYNTAX.at_place(error.lineno or 0, error.offset or 0, error=error.msg)
+    except (ValueError, RecursionError, MemoryError) as error:
+        return rules.UNPARSABLE.at(error=f"{type(error).__name__} {error}".strip())
+    depth = _nesting(reading.tree)
+    if depth > MAX_NESTING:
+        return rules.NESTING.at(depth=depth, limit=MAX_NESTING)
+    return reading
 
 
-def check_left_out(imports: Iterable[tuple[int, str]]) -> list[Finding]:
-    """Return a warning for each import that is not made; see :mod:`stratlab_runner.reading`."""
-    return [
-        Finding(
-            LAYER,
-            "import_left_out",
-            Severity.WARNING,
-            line,
-            0,
-            f"{name} is not imported: strategies may not, and nothing that runs needs it",
-            "Remove the import.",
-        )
-        for line, name in imports
-    ]
+def check(source: StrategySource) -> Iterator[Finding]:
+    """Yield findings about left-out imports and entry points."""
+    for line, name in source.reading.left_out:
+        yield rules.IMPORT_LEFT_OUT.at_place(line, name=name)
+    functions = source.functions()
+    if all(name in functions for name in contract.REQUIRED_FUNCTIONS):
+        for name in (*contract.REQUIRED_FUNCTIONS, *contract.OPTIONAL_FUNCTIONS):
+            if name in functions:
+                yield from _check_signature(functions[name], _CALLED_WITH[name])
+        return
+    written = source.strategy_class()
+    if written is None:
+        yield rules.ENTRY_POINT.at(reason=_what_is_missing(source.tree))
+        return
+    found = methods(written)
+    missing = [name for name in CLASS_METHODS if name not in found]
+    if missing:
+        reason = f"class {written.name} has no method {' and '.join(missing)}"
+        yield rules.ENTRY_POINT.at(written, reason=reason)
+    for name in ("__init__", "initialize", *CLASS_METHODS):
+        if name in found:
+            wanted = () if name == "__init__" else _CALLED_WITH[name]
+            yield from _check_signature(found[name], wanted, is_method=True)
 
 
-def check_tree(tree: ast.Module) -> list[Finding]:
-    """Return findings about the structure: nesting and entry points."""
-    findings = []
-    deepest = _nesting(tree)
-    if deepest > MAX_NESTING:
-        findings.append(
-            _error(
-                "nesting",
-                f"blocks and expressions are nested {deepest} deep, the limit is {MAX_NESTING}",
-                "Split the code into functions.",
-            )
-        )
-    functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
-    findings.extend(
-        _error(
-            "entry_point",
-            f"there is no function {name}",
-            f"Define {name} at the top level, as zipline expects it.",
-        )
-        for name in contract.REQUIRED_FUNCTIONS
-        if name not in functions
+def _what_is_missing(tree: ast.Module) -> str:
+    classes = sum(
+        isinstance(node, ast.ClassDef) and node.name.endswith(CLASS_SUFFIX) for node in tree.body
     )
-    return findings
+    if any(isinstance(node, ast.AsyncFunctionDef) for node in tree.body):
+        return "there is no function initialize that is not async"
+    if classes:
+        return f"{classes} classes are called ...{CLASS_SUFFIX}, and there is no initialize"
+    return "there is no function initialize"
+
+
+def _check_signature(
+    function: ast.FunctionDef, wanted: tuple[str, ...], *, is_method: bool = False
+) -> Iterator[Finding]:
+    if any(
+        isinstance(mark, ast.Name) and mark.id == "staticmethod" for mark in function.decorator_list
+    ):
+        is_method = False
+    given = function.args
+    least = len(given.posonlyargs) + len(given.args) - len(given.defaults)
+    most = len(given.posonlyargs) + len(given.args)
+    count = len(wanted) + is_method
+    named = any(default is None for default in given.kw_defaults)
+    if count < least or (count > most and given.vararg is None) or named:
+        yield rules.ENTRY_SIGNATURE.at(
+            function,
+            function=function.name,
+            wanted=f"({', '.join(('self', *wanted) if is_method else wanted)})",
+        )
 
 
 def _nesting(tree: ast.AST) -> int:
@@ -89,7 +106,3 @@ def _nesting(tree: ast.AST) -> int:
         deepest = max(deepest, depth)
         stack.extend((child, depth + 1) for child in ast.iter_child_nodes(node))
     return deepest
-
-
-def _error(rule: str, message: str, hint: str, line: int = 0, column: int = 0) -> Finding:
-    return Finding(LAYER, rule, Severity.ERROR, line, column, message, hint)

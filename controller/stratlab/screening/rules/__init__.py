@@ -3,11 +3,12 @@
 from typing import Final
 
 from stratlab.screening.rule import Rule
-from stratlab.screening.rules import advice, lookahead, security, smoke, static
+from stratlab.screening.rules import advice, bandit, lookahead, security, smoke, static
 
 RULES: Final[tuple[Rule, ...]] = (
     *static.RULES,
     *security.RULES,
+    *bandit.RULES,
     *lookahead.RULES,
     *advice.RULES,
     *smoke.RULES,

@@ -67,13 +67,6 @@ NO_RECORD: Final = _integration(
     "Call record() with the values that decide.",
     "Nobody can tell later why it traded.",
 )
-SWALLOWED_ERROR: Final = _integration(
-    "swallowed_error",
-    "an except clause hides every error",
-    "Name the exception that you expect.",
-    "A strategy that hides its errors stops trading without a word.",
-)
-
 FEW_FUNCTIONS: Final = _coverage(
     "few_functions",
     "there are {count} functions, {wanted} are usual",
@@ -102,7 +95,6 @@ RULES: Final = (
     NO_CONFIDENCE_GATE,
     NO_ERROR_HANDLING,
     NO_RECORD,
-    SWALLOWED_ERROR,
     FEW_FUNCTIONS,
     FEW_LINES,
     LONG_FUNCTION,

@@ -32,7 +32,7 @@ STAR_IMPORT: Final = _error(
 WATCHED_MODULE: Final = _error(
     "watched_module",
     "{name} is not among the names of {module} that a strategy may use",
-    "Use only: {allowed}.",
+    "Use only what the list of watched modules allows, or leave the import out.",
     "os and sys are imported by many published algorithms for something harmless, and hold most "
     "of what is not.",
 )

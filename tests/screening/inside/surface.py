@@ -1,0 +1,165 @@
+"""Prints what the allowed modules carry besides their own, as JSON.
+
+On stdin: JSON with ``allowed``, the modules of the allow-list, and ``members``, dotted names of
+what may not be used of them. Keys of the answer:
+
+* ``modules``: public modules at and below the allowed ones.
+* ``foreign``: attribute names under which they carry modules that are not allowed.
+* ``carried``: attribute names that always mean the same allowed module.
+* ``carried_here``: for modules, attributes that are allowed modules and mean others elsewhere.
+* ``own``: for modules and classes, attributes that are called like a foreign module and are none.
+* ``aliases``: other names of members.
+* ``opens``: functions and classes whose code opens files, runs text, or starts programs. To read
+  when the image changes: what is dangerous among them belongs into the members.
+"""
+
+import contextlib
+import importlib
+import inspect
+import io
+import json
+import pkgutil
+import sys
+import types
+import warnings
+from collections.abc import Iterator
+
+TESTS = {"tests", "test", "testing", "conftest", "setup", "_testing"}
+# Of these a strategy may import everything; so names of all that lies below matter.
+BUILTINS = {"open", "exec", "eval", "compile", "__import__"}
+MODULES = {
+    "builtins", "code", "ctypes", "cffi", "distutils", "fcntl", "ftplib", "glob", "http",
+    "importlib", "io", "marshal", "mmap", "multiprocessing", "os", "pathlib", "pickle", "posix",
+    "requests", "runpy", "shelve", "shutil", "signal", "socket", "sqlite3", "sqlalchemy", "ssl",
+    "subprocess", "tarfile", "tempfile", "threading", "urllib", "webbrowser", "zipfile", "gzip",
+    "bz2", "lzma", "codecs",
+}  # fmt: skip
+
+
+def is_public(name: str) -> bool:
+    parts = name.split(".")
+    return not any(part.startswith("_") or part in TESTS for part in parts)
+
+
+def below(root: types.ModuleType) -> Iterator[types.ModuleType]:
+    yield root
+    for found in pkgutil.iter_modules(getattr(root, "__path__", [])):
+        name = f"{root.__name__}.{found.name}"
+        if not is_public(name):
+            continue
+        with contextlib.suppress(BaseException):
+            yield from below(importlib.import_module(name))
+
+
+def is_allowed(name: str, allowed: set[str]) -> bool:
+    parts = name.split(".")
+    return any(".".join(parts[:end]) in allowed for end in range(1, len(parts) + 1))
+
+
+def codes(value: object) -> Iterator[tuple[types.CodeType, dict[str, object]]]:
+    functions = [value] if inspect.isfunction(value) else []
+    if inspect.isclass(value):
+        functions = [item for item in vars(value).values() if inspect.isfunction(item)]
+    for function in functions:
+        stack = [function.__code__]
+        while stack:
+            code = stack.pop()
+            yield code, function.__globals__
+            stack += [each for each in code.co_consts if isinstance(each, types.CodeType)]
+
+
+def what_it_uses(value: object) -> list[str]:
+    used = set()
+    for code, known in codes(value):
+        for name in code.co_names:
+            found = known.get(name)
+            if name in BUILTINS and name not in known:
+                used.add(name)
+            elif isinstance(found, types.ModuleType) and found.__name__.split(".")[0] in MODULES:
+                used |= {f"{found.__name__}.{other}" for other in code.co_names
+                         if hasattr(found, other)}  # fmt: skip
+    return sorted(used)
+
+
+def home_of(attribute: str, value: types.ModuleType, owner: str) -> str | None:
+    """Return the name of a module that another one carries, None if it is its own."""
+    name = value.__name__
+    return None if name == f"{owner}.{attribute}" or attribute.startswith("_") else name
+
+
+def find(name: str) -> object:
+    parts = name.split(".")
+    for end in range(len(parts), 0, -1):
+        with contextlib.suppress(BaseException):
+            value: object = importlib.import_module(".".join(parts[:end]))
+            for part in parts[end:]:
+                value = getattr(value, part)
+            return value
+    return None
+
+
+def describe(allowed: set[str], members: list[str]) -> dict[str, object]:
+    modules = {
+        module.__name__: module
+        for name in sorted(allowed)
+        for module in below(importlib.import_module(name))
+    }
+    meanings: dict[str, set[str]] = {}
+    places: list[tuple[str, str, str]] = []
+    foreign: dict[str, str] = {}
+    for name, module in modules.items():
+        for attribute, value in vars(module).items():
+            if not isinstance(value, types.ModuleType):
+                meanings.setdefault(attribute, set()).add("")
+                continue
+            home = home_of(attribute, value, name)
+            meanings.setdefault(attribute, set()).add(home or "")
+            if home is not None and is_allowed(home, allowed):
+                places.append((name, attribute, home))
+            elif home is not None:
+                foreign[attribute] = home
+    carried_here: dict[str, dict[str, str]] = {}
+    for name, attribute, home in places:
+        if len(meanings[attribute]) > 1:
+            carried_here.setdefault(name, {})[attribute] = home
+    denied = {id(value): name for name in members if (value := find(name)) is not None}
+    own: dict[str, list[str]] = {}
+    aliases: dict[str, str] = {}
+    opens: dict[str, list[str]] = {}
+    for name, module in modules.items():
+        for attribute, value in vars(module).items():
+            if attribute.startswith("_"):
+                continue
+            full = f"{name}.{attribute}"
+            is_module = isinstance(value, types.ModuleType)
+            if attribute in foreign and (not is_module or is_allowed(value.__name__, allowed)):
+                own.setdefault(name, []).append(attribute)
+            if inspect.isclass(value) and (inside := sorted(filter(value.__dict__.get, foreign))):
+                own[full] = inside
+            if not is_module and denied.get(id(value), full) != full:
+                aliases[full] = denied[id(value)]
+            if getattr(value, "__module__", None) == name and (uses := what_it_uses(value)):
+                opens[full] = uses
+    return {
+        "modules": dict.fromkeys(sorted(modules), 1),
+        "foreign": foreign,
+        "carried": {
+            attribute: home for _, attribute, home in places if len(meanings[attribute]) == 1
+        },
+        "carried_here": carried_here,
+        "own": own,
+        "aliases": aliases,
+        "opens": opens,
+    }
+
+
+def main() -> None:
+    warnings.simplefilter("ignore")
+    asked = json.load(sys.stdin)
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        found = describe(set(asked["allowed"]), asked["members"])
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
