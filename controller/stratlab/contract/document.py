@@ -48,6 +48,14 @@ def canonical_json(contract: StrategyContract) -> str:
     return json.dumps(fields, sort_keys=True, indent=2, ensure_ascii=False) + "\n"
 
 
+def canonical_yaml(contract: StrategyContract) -> str:
+    """Return the one text of a contract as YAML: the fields of :func:`canonical_json`."""
+    import yaml  # noqa: PLC0415 - keeps start-up fast
+
+    fields = contract.model_dump(mode="json")
+    return str(yaml.safe_dump(fields, sort_keys=True, allow_unicode=True, width=100))
+
+
 def contract_hash(contract: StrategyContract) -> str:
     """Return the sha256 of the canonical form, hex."""
     return hashlib.sha256(canonical_json(contract).encode()).hexdigest()

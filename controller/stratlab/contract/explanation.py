@@ -44,10 +44,10 @@ def rule_in_words(text: str) -> str:
 
 
 def _strategy(contract: "StrategyContract") -> list[str]:
-    markets = ", ".join(contract.markets) or "whatever symbols it is run on"
+    markets = ", ".join(contract.markets) or "whatever symbols it is given"
     timeframes = " or ".join(contract.timeframes)
     return [
-        f"{contract.strategy_id} {contract.version} trades {markets} on bars of {timeframes}.",
+        f"{contract.strategy_id} {contract.version} trades {markets}, on bars of {timeframes}.",
         f"Idea: {' '.join(contract.thesis.split()) or 'none given'}",
     ]
 

@@ -39,7 +39,7 @@ class Indicator(Part):
         id: What rules call it.
         name: Entry of the indicator registry.
         source: Price it reads; empty for the indicator's default.
-        timeframe: A longer timeframe whose bars it reads, None for the strategy's own.
+        timeframe: A longer timeframe whose bars it reads, null for the strategy's own.
         params: The exact parameters of the registry's entry, numbers or ``$name``.
     """
 

@@ -20,8 +20,13 @@ Version = Annotated[
     str, StringConstraints(pattern=r"^(0|[1-9]\d{0,5})(\.(0|[1-9]\d{0,5})){2}$", max_length=20)
 ]
 Symbol = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")]
-Thesis = Annotated[str, StringConstraints(max_length=4000)]
-Note = Annotated[str, StringConstraints(max_length=500)]
+# No character that steers a terminal, ends a line unseen, or turns the direction of reading.
+_PROSE = (
+    r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
+    r"\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff]*$"
+)
+Thesis = Annotated[str, StringConstraints(max_length=4000, pattern=_PROSE)]
+Note = Annotated[str, StringConstraints(max_length=500, pattern=_PROSE)]
 RuleText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT)]
 Finite = Annotated[float, Field(allow_inf_nan=False, ge=-1e9, le=1e9)]
 Whole = Annotated[int, Field(ge=-(10**9), le=10**9)]

@@ -119,6 +119,15 @@ class MarketData(Protocol):
 class TrustedJobs(Protocol):
     """Runs our own programs in the sandbox image; never anything generated."""
 
+    def image_id(self) -> str:
+        """Return the content address of the sandbox image.
+
+        Raises:
+            EngineUnavailableError: No engine answers.
+            SandboxNotReadyError: The image is missing.
+        """
+        ...
+
     def run(self, module: str, *, read: Mapping[str, Path], write: Mapping[str, Path]) -> None:
         """Run ``python -P -m module`` without network until it ends.
 

@@ -51,6 +51,15 @@ class DockerJobs:
         self._timeout_seconds = timeout_seconds
         self._paths = paths
 
+    def image_id(self) -> str:
+        """Return the content address of the image that jobs run in.
+
+        Raises:
+            EngineUnavailableError: No engine answers.
+            SandboxNotReadyError: The image is missing.
+        """
+        return self._engine.resolve_image(self._image)
+
     def run(self, module: str, *, read: Mapping[str, Path], write: Mapping[str, Path]) -> None:
         """Run ``python -P -m module`` until it ends, as the owner of the first writable directory.
 
