@@ -12,6 +12,8 @@ from stratlab.cli import (
     audit,
     backtest,
     campaign,
+    catalogue,
+    contract,
     data,
     doctor,
     health,
@@ -44,6 +46,8 @@ app.add_typer(campaign.app, name="campaign")
 app.command()(backtest.backtest)
 app.command()(backtest.validate)
 app.command()(sensitivity.sensitivity)
+app.add_typer(contract.app, name="contract")
+app.command()(catalogue.catalogue)
 app.add_typer(data.app, name="data")
 app.add_typer(audit.app, name="audit")
 app.add_typer(token.app, name="token")
