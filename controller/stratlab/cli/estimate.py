@@ -1,4 +1,4 @@
-"""Words for what a campaign would cost."""
+"""Words for N: what a campaign would cost, and what counted in one."""
 
 from stratlab.cli.output import plain, print_line
 from stratlab_proto.v1 import campaign_service_pb2 as pb
@@ -25,6 +25,16 @@ def print_estimate(estimate: pb.CampaignEstimate) -> None:
     print_line(
         f"{estimate.backtests} backtests, about {_span(record['wall_time'])}: "
         f"{record['backtest_time']:.2f} s each, {_origin(estimate.measured_backtests)}"
+    )
+
+
+def print_points(campaign: pb.Campaign) -> None:
+    """Print how many points of a campaign count, and what else is registered."""
+    registered = ", ".join(
+        f"{purpose} {campaign.stats.points[purpose]}" for purpose in sorted(campaign.stats.points)
+    )
+    print_line(
+        f"N = {campaign.stats.counted_points} points (registered: {registered or 'nothing'})"
     )
 
 

@@ -1,5 +1,6 @@
 """What a finished campaign shows: verdict, iterations, best candidate, report."""
 
+from stratlab.cli.estimate import print_points
 from stratlab.cli.exit_codes import ExitCode
 from stratlab.cli.output import plain, print_caveats, print_json, print_line, print_table
 from stratlab.cli.tables import iterations_table, metrics_table
@@ -52,6 +53,7 @@ def print_campaign(client: Client, campaign: pb.Campaign, report: str, *, as_jso
     if iterations:
         print_line()
         print_table(iterations_table(iterations))
+    print_points(campaign)
     if campaign.HasField("verdict"):
         _print_best(campaign, iterations)
         print_line()
