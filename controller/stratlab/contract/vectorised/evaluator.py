@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from stratlab.contract.vectorised.arrays import Floats, Truths
 
 
-TIE = 1e-9
+TIE = 1e-12
 """Comparisons whose sides differ from the threshold by less, relatively, may be decided by
 rounding: other hardware, or another order of summing, may decide them the other way."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING, final
 
 import numpy as np
@@ -81,7 +82,7 @@ def signals(
     for rule in rules:
         evaluator = table.evaluator(np.zeros(1, dtype=np.intp), reach, position, notes_ties=True)
         found = evaluator.rule(rule.expression)
-        noted = np.logical_or.reduce([*evaluator.ties, np.zeros((1, 1), dtype=bool)])
+        noted = reduce(np.logical_or, evaluator.ties, np.zeros((1, 1), dtype=bool))
         for results, values in ((holds, found), (ties, noted)):
             everywhere = np.broadcast_to(values, (1, len(table.stretches) - reach))[0]
             results[rule.id] = np.zeros(len(panel.bars), dtype=bool)

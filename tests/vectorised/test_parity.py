@@ -1,0 +1,90 @@
+"""The two back-ends of one contract against each other: compiled source and numpy.
+
+Every example is one random contract on one random market: signals bar by bar and fills one by
+one. Comparisons that rounding may decide (`ties`) are counted, and at most a handful may differ.
+"""
+
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.contract.random_contracts import LONGER, random_contract
+from tests.contract.worlds import random_market
+from tests.vectorised.compiled import run_compiled
+from tests.vectorised.panels import CAPITAL, off_grid, panel_of, vectorised_fills
+
+from stratlab.contract.vectorised import signals
+
+POSITION = (3.0, 41.0)
+SESSIONS, FIRST = 230, 50
+CONTRACTS = 200
+TICK = 0.01
+
+
+@pytest.fixture(scope="module")
+def seen():
+    """What the examples added up to; the last test looks at it."""
+    return Counter()
+
+
+def _markets(seed):
+    # Gaps, flat bars, bars without volume; splits and dividends in two worlds of three.
+    adjusted = seed % 3 > 0
+    markets = {"AAA": random_market(seed, SESSIONS, is_adjusted=adjusted)}
+    if seed % 2:
+        markets["BBB"] = random_market(seed + 1, SESSIONS, first=90, is_adjusted=adjusted)
+    return {name: off_grid(market, 1.0373) for name, market in markets.items()}
+
+
+def _compare_signals(contract, panel, run, seen):
+    position = dict(zip(("bars_held", "entry_price"), POSITION, strict=True))
+    for symbol in panel.symbols:
+        found = signals(contract, panel, symbol, {}, first_bar=FIRST, position=position)
+        decided = run.decided.get(symbol, set())
+        for rule, holds in found.holds.items():
+            theirs = run.holds.get((rule, symbol), set())
+            ours = set(holds.nonzero()[0].tolist())
+            ties = set(found.ties[rule].nonzero()[0].tolist())
+            assert ours <= decided
+            assert ours ^ theirs <= ties, (rule, sorted(ours ^ theirs)[:5])
+            seen["signals"] += len(theirs)
+            seen["decided by rounding"] += len(ours ^ theirs)
+            seen["ties"] += len(ties)
+            seen["bars"] += len(decided)
+    return seen["decided by rounding"]
+
+
+@settings(max_examples=max(CONTRACTS, settings.default.max_examples))
+@given(st.integers(0, 10**9))
+def test_compiled_source_and_numpy_signal_and_trade_alike(seen, seed):
+    contract = random_contract(seed, longer=LONGER if seed % 4 == 0 else ())
+    markets = _markets(seed)
+    panel = panel_of(markets, SESSIONS)
+    run = run_compiled(contract, markets, (FIRST, SESSIONS - 1), CAPITAL, POSITION)
+    before = seen["decided by rounding"]
+    differs = _compare_signals(contract, panel, run, seen) > before
+    (fills,) = vectorised_fills(contract, panel, [contract.parameters], FIRST)
+    seen["contracts"] += 1
+    seen["fills"] += len(run.fills)
+    seen["short fills"] += sum(fill[2] < 0 for fill in run.fills)
+    if differs:
+        seen["contracts with differences"] += 1
+        return
+    assert [fill[:2] for fill in fills] == [fill[:2] for fill in run.fills]
+    for ours, theirs in zip(fills, run.fills, strict=True):
+        assert (ours[2] > 0) == (theirs[2] > 0)
+        assert ours[3] == pytest.approx(theirs[3], abs=TICK / 1000)
+        # Shares are whole numbers of a quotient, which may lie on the edge.
+        seen["sizes decided by rounding"] += ours[2] != theirs[2]
+        assert abs(ours[2] - theirs[2]) <= 1
+
+
+def test_parity_examples_meant_something_and_hid_no_ties(seen):
+    assert seen["contracts"] >= CONTRACTS
+    assert seen["fills"] > 20 * CONTRACTS
+    assert seen["short fills"] > 5 * CONTRACTS
+    assert seen["signals"] > 50 * CONTRACTS
+    assert seen["decided by rounding"] <= 1e-5 * seen["bars"]
+    assert seen["sizes decided by rounding"] <= 1e-3 * seen["fills"]
+    print(dict(seen))
