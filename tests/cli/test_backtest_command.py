@@ -202,6 +202,6 @@ def test_validate_accepts_rejects_and_warns(
     assert rejected.code == ExitCode.STRATEGY
     record = json.loads(rejected.out)
     assert not record["passed"]
-    assert record["findings"][0]["line"] == 1
+    assert record["findings"][0]["line"] == 4
     served.close()
     assert stratlab("validate", "bad.py").code == ExitCode.STRATEGY

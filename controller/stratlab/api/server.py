@@ -186,7 +186,7 @@ class ApiServer:
             BacktestServicer(self._backend, self._runtime), server
         )
         strategy_service_pb2_grpc.add_StrategyServiceServicer_to_server(
-            StrategyServicer(self._backend, stats), server
+            StrategyServicer(self._backend, stats, self._runtime), server
         )
         health_pb2_grpc.add_HealthServicer_to_server(status, server)
         reflection.enable_server_reflection(

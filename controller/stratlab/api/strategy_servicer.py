@@ -10,11 +10,14 @@ import grpc
 from stratlab.api.backend import Backend
 from stratlab.api.convert.sensitivity import sensitivity_to_proto
 from stratlab.api.convert.trial import findings_to_proto
+from stratlab.api.convert.values import values_from_proto
 from stratlab.api.names import parse_campaign
-from stratlab.api.validation import DEFAULT_DATA_SET, require_source
+from stratlab.api.validation import DEFAULT_DATA_SET, parse_backtest, require_source
+from stratlab.campaigns.backtest import BacktestRequest
 from stratlab.campaigns.sensitivity import campaign_sensitivity, contract_sensitivity
 from stratlab.campaigns.stats import StatsOfRevisions
 from stratlab.domain.errors import InvalidInputError
+from stratlab.domain.trial import SMOKE_SECONDS
 from stratlab_proto.v1 import strategy_service_pb2 as pb
 from stratlab_proto.v1 import strategy_service_pb2_grpc as rpc
 
@@ -28,18 +31,24 @@ class StrategyServicer(rpc.StrategyServiceServicer):
     Args:
         backend: The lab behind the API.
         stats: Figures about campaigns, which registered points change.
+        runtime: Container runtime of smoke runs.
     """
 
-    def __init__(self, backend: Backend, stats: StatsOfRevisions) -> None:
+    def __init__(self, backend: Backend, stats: StatsOfRevisions, runtime: str) -> None:
         self._backend = backend
         self._stats = stats
+        self._runtime = runtime
 
     async def ValidateStrategy(
         self, request: pb.ValidateStrategyRequest, context: _Context
     ) -> pb.ValidateStrategyResponse:
-        """Screen source without running it."""
-        require_source(request.source)
-        report = await asyncio.to_thread(self._backend.screener.screen, request.source)
+        """Screen source, and run it for a moment when that is asked for."""
+        if request.HasField("smoke"):
+            arguments = parse_backtest(_smoke_fields(request), self._runtime)
+            report = await self._backend.backtester.smoke(BacktestRequest(**arguments))
+        else:
+            require_source(request.source)
+            report = await asyncio.to_thread(self._backend.screener.screen, request.source)
         return pb.ValidateStrategyResponse(passed=report.passed, findings=findings_to_proto(report))
 
     async def MeasureSensitivity(
@@ -75,3 +84,20 @@ class StrategyServicer(rpc.StrategyServiceServicer):
                     "subject: is missing", hint="Send a contract or the name of a campaign."
                 )
         return sensitivity_to_proto(report, perf_counter() - begin)
+
+
+def _smoke_fields(request: pb.ValidateStrategyRequest) -> dict[str, object]:
+    smoke = request.smoke
+    if not 0 <= smoke.seconds <= SMOKE_SECONDS:
+        raise InvalidInputError(
+            f"smoke.seconds: {smoke.seconds} is not between 1 and {SMOKE_SECONDS}",
+            field="smoke.seconds",
+        )
+    seconds = smoke.seconds or SMOKE_SECONDS
+    return {
+        "source": request.source,
+        "data_set": smoke.data_set or DEFAULT_DATA_SET,
+        "symbols": list(smoke.symbols),
+        "parameters": values_from_proto(smoke.parameters),
+        "limits": {"cpu_seconds": seconds, "wall_seconds": seconds},
+    }

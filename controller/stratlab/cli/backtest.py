@@ -1,4 +1,4 @@
-"""``stratlab backtest`` and ``stratlab validate``: judge one strategy file."""
+"""``stratlab backtest``: runs one strategy file once."""
 # ruff: noqa: PLC0415 (keeps start-up fast: `--help` imports none of it)
 
 from contextlib import closing
@@ -84,30 +84,6 @@ def backtest(
     else:
         _print_result(result)
     raise typer.Exit(_exit_code(result, strict=strict))
-
-
-def validate(
-    context: typer.Context,
-    file: _FileArgument,
-    strict: StrictOption = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Screen a strategy without running it."""
-    from stratlab.cli.connection import server_or_records
-    from stratlab.cli.tables import findings_table
-
-    source = read_source(file)
-    with server_or_records(settings_of(context)) as client:
-        answer = client.validate_strategy(source)
-    if as_json:
-        print_json(plain(answer))
-    else:
-        if answer.findings:
-            print_table(findings_table(answer.findings))
-        print_line("passed" if answer.passed else "rejected")
-    if not answer.passed:
-        raise typer.Exit(ExitCode.STRATEGY)
-    raise typer.Exit(ExitCode.WARNINGS if strict and answer.findings else ExitCode.OK)
 
 
 def read_source(file: Path) -> str:

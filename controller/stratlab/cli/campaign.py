@@ -67,6 +67,10 @@ _SeedOption = Annotated[int | None, typer.Option("--seed", help="Of every random
 _RuntimeOption = Annotated[
     str | None, typer.Option("--runtime", help="Container runtime, runc or runsc [the server's].")
 ]
+_ReviewOption = Annotated[
+    str | None,
+    typer.Option("--review", help="auto, or required: a candidate with warnings waits [auto]."),
+]
 
 
 @app.command("create", help="Create a campaign on the running server and return at once.")
@@ -93,6 +97,7 @@ def start(
     capital: _CapitalOption = None,
     seed: _SeedOption = None,
     runtime: _RuntimeOption = None,
+    review: _ReviewOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Create a campaign, or say what it would cost: all take the same specification."""
@@ -119,6 +124,7 @@ def start(
             capital=capital,
             seed=seed,
             runtime=runtime,
+            review=review,
         )
     )
     settings = settings_of(context)

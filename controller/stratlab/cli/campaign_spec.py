@@ -42,6 +42,7 @@ class SpecFlags:
     capital: float | None = None
     seed: int | None = None
     runtime: str | None = None
+    review: str | None = None
 
 
 def build_spec(flags: SpecFlags) -> campaign_service_pb2.CampaignSpec:
@@ -64,6 +65,7 @@ def build_spec(flags: SpecFlags) -> campaign_service_pb2.CampaignSpec:
         "capital": flags.capital,
         "seed": flags.seed,
         "runtime": flags.runtime,
+        "review": flags.review,
     }
     fields |= {name: value for name, value in given.items() if value is not None}
     stops: dict[str, Any] = dict(parse_pairs(flags.stops, "--stop"))

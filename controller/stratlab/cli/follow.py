@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from stratlab.cli.output import notes_console, print_note
+from stratlab.cli.review import review_lines, waits_for_review
 from stratlab.cli.watch_view import WatchView
 from stratlab.client import Client
 from stratlab_proto.v1 import campaign_service_pb2 as pb
@@ -46,9 +47,18 @@ def follow(
             show(line)
             if on_item is not None:
                 on_item(item)
+            if item.HasField("event") and view.is_in_review and not stop_when_paused:
+                for told in _review(client, campaign):
+                    show(told)
             if stop_when_paused and view.is_paused and _is_still_paused(client, campaign):
                 break
     return view
+
+
+def _review(client: Client, campaign: pb.Campaign) -> list[str]:
+    # A replayed review may be over.
+    found = client.get_campaign(campaign.name)
+    return review_lines(client, found) if waits_for_review(found) else []
 
 
 def _is_still_paused(client: Client, campaign: pb.Campaign) -> bool:

@@ -22,6 +22,7 @@ from stratlab.cli import (
     sensitivity,
     serve,
     token,
+    validate,
 )
 from stratlab.cli.exit_codes import EPILOG, ExitCode, error_exit_code
 from stratlab.cli.options import GlobalOptions
@@ -44,7 +45,7 @@ app.command()(doctor.doctor)
 app.command()(health.health)
 app.add_typer(campaign.app, name="campaign")
 app.command()(backtest.backtest)
-app.command()(backtest.validate)
+app.command()(validate.validate)
 app.command()(sensitivity.sensitivity)
 app.add_typer(contract.app, name="contract")
 app.command()(catalogue.catalogue)

@@ -3,6 +3,7 @@
 from stratlab.cli.estimate import print_points
 from stratlab.cli.exit_codes import ExitCode
 from stratlab.cli.output import plain, print_caveats, print_json, print_line, print_table
+from stratlab.cli.review import next_line, print_findings, waits_for_review
 from stratlab.cli.tables import iterations_table, metrics_table
 from stratlab.client import Client
 from stratlab.client.errors import error_classes
@@ -53,6 +54,7 @@ def print_campaign(client: Client, campaign: pb.Campaign, report: str, *, as_jso
     if iterations:
         print_line()
         print_table(iterations_table(iterations))
+        print_findings(campaign, iterations)
     print_points(campaign)
     if campaign.HasField("verdict"):
         _print_best(campaign, iterations)
@@ -89,8 +91,8 @@ def campaign_exit_code(campaign: pb.Campaign) -> ExitCode:
 def _print_next(client: Client, campaign: pb.Campaign) -> None:
     # Why it stands still, and what to do before `resume`.
     resume = f"`stratlab campaign resume {campaign.name.removeprefix('campaigns/')}`"
-    if campaign.state_reason == REVIEW_REASON:
-        print_line(f"  next: look at the findings, then {resume.replace('resume', 'approve')}")
+    if waits_for_review(campaign):
+        print_line(next_line(campaign))
         return
     if campaign.state_reason == "PAUSED_BY_USER":
         print_line(f"  next: {resume}")

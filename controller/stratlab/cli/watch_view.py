@@ -3,11 +3,13 @@
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import final
+from typing import Any, final
 
+from stratlab.domain.campaign import REVIEW_REASON
 from stratlab_proto.v1 import campaign_service_pb2 as pb
 
 _EQUITY_KEPT = 400
+_FINDINGS_TOLD = 5
 _BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -64,6 +66,11 @@ class WatchView:
         """Whether the campaign stands still until somebody resumes it."""
         return self.state == "paused"
 
+    @property
+    def is_in_review(self) -> bool:
+        """Whether it stands still until somebody decides on its candidate."""
+        return self.is_paused and self.state_reason == REVIEW_REASON
+
     def equity_line(self, width: int) -> str:
         """Return the running trial's equity so far as a line of bars."""
         return sparkline(list(self._equity), width)
@@ -117,6 +124,8 @@ class WatchView:
             case "candidate_generated":
                 name, operator = values["strategy_id"].string_value, values["operator"].string_value
                 line = f"candidate {name} ({operator})"
+            case "candidate_screened":
+                line = _screening(values)
             case "trial_started":
                 self.trials_started += 1
                 self.trial_fraction = 0.0
@@ -142,6 +151,24 @@ class WatchView:
         score = values["score"].number_value
         self.best_score = score if self.best_score is None else max(score, self.best_score)
         return f"iteration {self.iteration} score {score:.4f}, best {self.best_score:.4f}"
+
+
+def _screening(values: Any) -> str:  # noqa: ANN401 (proto containers have no useful types)
+    findings = [item.struct_value.fields for item in values["findings"].list_value.values]
+    told = [
+        f"{finding['severity'].string_value} {finding['rule'].string_value}{_at(finding)}"
+        for finding in findings
+    ]
+    if not told:
+        return ""
+    more = f" and {len(told) - _FINDINGS_TOLD} more" if len(told) > _FINDINGS_TOLD else ""
+    word = "found" if values["passed"].bool_value else "rejected it"
+    return f"screening {word}: {', '.join(told[:_FINDINGS_TOLD])}{more}"
+
+
+def _at(finding: Any) -> str:  # noqa: ANN401 (the same)
+    line = int(finding["line"].number_value)
+    return f" in line {line}" if line else ""
 
 
 def _of(bound: int | None) -> str:

@@ -25,6 +25,7 @@ from stratlab_proto.v1 import (
 _SANDBOX_SERVICE = "sandbox"
 _PAUSES = (0.1, 0.3, 0.9)  # seconds between the tries of a repeatable call
 _PROBE_SECONDS = 2.0
+_SMOKE_DEADLINE = 120.0
 _WATCH_PAUSE = 0.5
 _WATCH_TRIES = 20
 
@@ -261,10 +262,15 @@ class Client:
             if not (token := page.next_page_token):
                 return
 
-    def validate_strategy(self, source: str) -> strategy_service_pb2.ValidateStrategyResponse:
-        """Screen source without running it."""
-        request = strategy_service_pb2.ValidateStrategyRequest(source=source)
-        return self._repeat(self._strategies.ValidateStrategy, request)
+    def validate_strategy(
+        self, source: str, *, smoke: strategy_service_pb2.SmokeRun | None = None
+    ) -> strategy_service_pb2.ValidateStrategyResponse:
+        """Screen source without running it, or, with ``smoke``, lastly in a short run."""
+        request = strategy_service_pb2.ValidateStrategyRequest(source=source, smoke=smoke)
+        if smoke is None:
+            return self._repeat(self._strategies.ValidateStrategy, request)
+        # The server may have to wait for a container first.
+        return self._once(self._strategies.ValidateStrategy, request, _SMOKE_DEADLINE)
 
     def measure_sensitivity(
         self, request: strategy_service_pb2.MeasureSensitivityRequest

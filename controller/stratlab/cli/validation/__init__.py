@@ -1,0 +1,1 @@
+"""``stratlab validate``: finds sources, has them judged, and says it in every form."""
