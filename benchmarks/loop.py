@@ -29,7 +29,7 @@ from stratlab.domain.campaign import StopRules
 from stratlab.domain.gates import Gates
 from stratlab.domain.generation import GenerationRequest
 from stratlab.domain.ports import FirstJudge, ProgressListener
-from stratlab.domain.strategy import Candidate, ScreeningReport
+from stratlab.domain.strategy import Author, Candidate, ScreeningReport
 from stratlab.domain.trial import TrialBatch, TrialClaim
 from stratlab.generation import templates_for
 from stratlab.screening import SubprocessScreener
@@ -73,11 +73,11 @@ class TimedScreener:
         self._screener = SubprocessScreener()
         self.seconds = 0.0
 
-    def screen(self, source: str) -> ScreeningReport:
+    def screen(self, source: str, author: Author = Author.HUMAN) -> ScreeningReport:
         """Screen as the product does."""
         began = time.perf_counter()
         try:
-            return self._screener.screen(source)
+            return self._screener.screen(source, author)
         finally:
             self.seconds += time.perf_counter() - began
 

@@ -178,4 +178,4 @@ async def test_validate_strategy_reports_findings_of_the_real_screener(
     answer = await api.strategies.ValidateStrategy(request)
     assert not answer.passed
     assert answer.findings[0].severity == common_pb2.Finding.SEVERITY_ERROR
-    assert answer.findings[0].line == 1
+    assert answer.findings[0].line == 4

@@ -10,14 +10,21 @@ from stratlab.domain.campaign import REVIEW_REASON, Campaign, CampaignState, Sto
 from stratlab.domain.errors import WrongStateError
 from stratlab.domain.events import Event
 from stratlab.domain.search import ReviewMode
-from stratlab.domain.strategy import Finding, ScreeningReport, Severity
+from stratlab.domain.strategy import Author, Finding, ScreeningReport, Severity
 
 
 class WarningScreener:
     """A screener that warns of everything."""
 
-    def screen(self, source: str) -> ScreeningReport:
+    def screen(self, source: str, author: Author = Author.HUMAN) -> ScreeningReport:
         return ScreeningReport((Finding("static", "odd", Severity.WARNING, 1, 1, "odd", "look"),))
+
+
+class SilentScreener:
+    """A screener that finds nothing."""
+
+    def screen(self, source: str, author: Author = Author.HUMAN) -> ScreeningReport:
+        return ScreeningReport()
 
 
 def reviewed_spec(iterations: int = 2):
@@ -88,7 +95,7 @@ async def test_review_survives_a_restart_and_can_be_cancelled(tmp_path: Path) ->
 
 
 async def test_clean_candidate_needs_no_review(tmp_path: Path) -> None:
-    with small_lab(tmp_path) as lab:
+    with small_lab(tmp_path, screener=SilentScreener()) as lab:
         campaign = await lab.manager.create(reviewed_spec(1), "r")
         async with asyncio.timeout(20):
             done = await finished(lab, campaign)

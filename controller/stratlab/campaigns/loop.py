@@ -47,7 +47,7 @@ from stratlab.domain.ports import (
     Screener,
 )
 from stratlab.domain.search import ReviewMode
-from stratlab.domain.strategy import GeneratorKind, ScreeningReport
+from stratlab.domain.strategy import Author, GeneratorKind, ScreeningReport
 from stratlab.domain.trial import TrialProgress
 from stratlab.evaluation import reach_verdict
 from stratlab.search.parameters_screen import ParameterScreen
@@ -184,7 +184,9 @@ class CampaignLoop:
         assert candidate is not None, "code_generated has a candidate"
         if self._campaign.state_reason == REVIEW_DECLINED_REASON:
             return self._ended(replace(iteration, failure="declined in review"), "DECLINED")
-        report = await asyncio.to_thread(self._workshop.screener.screen, candidate.source)
+        report = await asyncio.to_thread(
+            self._workshop.screener.screen, candidate.source, Author.MODEL
+        )
         iteration = replace(iteration, screening=report)
         event = screened_event(iteration, report)
         return self._stopped_by(report, iteration, event) or Step(

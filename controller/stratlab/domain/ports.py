@@ -20,7 +20,7 @@ from stratlab.domain.events import Event, EventKind
 from stratlab.domain.generation import GenerationRequest, IterationSummary
 from stratlab.domain.market import DataSet, MarketSet, PricePanel, Tier
 from stratlab.domain.points import PointReader, PointRegister
-from stratlab.domain.strategy import Candidate, Critique, ScreeningReport
+from stratlab.domain.strategy import Author, Candidate, Critique, ScreeningReport
 from stratlab.domain.trial import (
     EquityPoint,
     Limits,
@@ -147,8 +147,13 @@ class TrustedJobs(Protocol):
 class Screener(Protocol):
     """Judges source before a container is started."""
 
-    def screen(self, source: str) -> ScreeningReport:
-        """Return the findings; never raises on any text."""
+    def screen(self, source: str, author: Author = Author.HUMAN) -> ScreeningReport:
+        """Return the findings; never raises on any text.
+
+        Args:
+            source: What to judge.
+            author: Who wrote it.
+        """
         ...
 
 
