@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from stratlab.campaigns.archive_text import islands_section, lineage_section
 from stratlab.domain.campaign import Campaign, Evaluation, HallOfFameEntry, Iteration
 from stratlab.domain.metrics import METRIC_NAMES, Metrics
 
@@ -19,6 +20,8 @@ def campaign_report(
         _heading(campaign),
         _verdict(campaign),
         _best(campaign, iterations),
+        islands_section(campaign, iterations),
+        lineage_section(campaign.verdict.candidate if campaign.verdict else "", iterations),
         _iterations(iterations),
         _hall_of_fame(hall_of_fame),
         _list("What to know about the data", caveats),

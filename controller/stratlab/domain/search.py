@@ -85,3 +85,8 @@ class ArchiveCell:
     origin: int
     train_score: float
     passed_gates: bool
+
+
+def class_text(low: float, high: float | None) -> str:
+    """Return the ends of a class for people: ``2-4``, or ``32 or more`` without an upper one."""
+    return f"{low:g} or more" if high is None else f"{low:g}-{high:g}"

@@ -4,8 +4,9 @@ import ast
 import hashlib
 import json
 import math
+import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-DIMENSIONS = 512
+DIMENSIONS = 2048
 """Length of a code vector; shapes are hashed into it."""
 
 MAX_DEPTH = 64
@@ -90,24 +91,29 @@ class CodeIndex:
         """Remember a source under a key."""
         import numpy as np  # noqa: PLC0415 - keeps start-up fast
 
-        shape, row = _features(source)
-        self._seen.setdefault(shape.digest, {}).setdefault(shape.numbers, key)
+        known = _features(source)
+        self._seen.setdefault(known.digest, {}).setdefault(known.numbers, key)
         if self._rows is None:
             self._rows = np.zeros((_FIRST_ROWS, DIMENSIONS), np.float32)
         if len(self._keys) == len(self._rows):
             self._rows = np.concatenate((self._rows, np.zeros_like(self._rows)))
-        self._rows[len(self._keys)] = row
+        self._rows[len(self._keys), known.places] = known.values
         self._keys.append(key)
 
     def nearest(self, source: str) -> Nearest | None:
         """Return the most similar source, None when there is none."""
+        import numpy as np  # noqa: PLC0415 - keeps start-up fast
+
         if self._rows is None:
             return None
-        shape, row = _features(source)
-        same = self._seen.get(shape.digest, {})
-        if shape.numbers in same:
-            return Nearest(same[shape.numbers], 1.0, is_copy=True)
-        scores = self._rows[: len(self._keys)] @ row
+        known = _features(source)
+        same = self._seen.get(known.digest, {})
+        if known.numbers in same:
+            return Nearest(same[known.numbers], 1.0, is_copy=True)
+        row = np.zeros(DIMENSIONS, np.float32)
+        row[known.places] = known.values
+        # Without BLAS: its threads fight for cores, and its sums differ from machine to machine.
+        scores = np.einsum("ij,j->i", self._rows[: len(self._keys)], row)
         place = int(scores.argmax())
         similarity = float(scores[place])
         is_copy = not same and similarity >= calibration().threshold
@@ -142,31 +148,44 @@ def shape_of(source: str) -> Shape:
     """Return the shape of a source; never raises on any text."""
     tree = _parsed(source)
     if tree is None:
-        return Shape(_digest(source), "", Counter())
+        return Shape(_digest([source]), "", Counter())
     own = _own_names(tree)
-    labels: dict[ast.AST, str] = {}
-    near: dict[ast.AST, str] = {}
-    whole: dict[ast.AST, str] = {}
-    counts: Counter[int] = Counter()
+    labels: dict[ast.AST, bytes] = {}
+    near: dict[ast.AST, bytes] = {}
+    places: list[bytes] = []
+    whole: list[str] = []
     numbers: list[str] = []
     for node in _children_first(tree):
         parts = list(ast.iter_child_nodes(node))
-        labels[node] = _label(node, own)
-        near[node] = _digest(labels[node], *(labels[part] for part in parts))
-        whole[node] = _digest(labels[node], *(whole[part] for part in parts))
+        label = _label(node, own)
+        whole.append(f"{len(parts)} {label}")
+        labels[node] = _short(label.encode(errors="surrogatepass"))
+        near[node] = _short(labels[node], *(labels[part] for part in parts))
         if parts:
             # A node with its parts, and the same with the parts of those.
-            far = _digest(near[node], *(near[part] for part in parts))
-            counts.update((_place(near[node]), _place(far)))
+            places += (near[node], _short(near[node], *(near[part] for part in parts)))
         elif isinstance(node, ast.Constant) and _is_number(node.value):
             numbers.append(repr(node.value))
-    return Shape(whole[tree], _digest(*numbers), counts)
+    counts = Counter(int.from_bytes(place, "big") % DIMENSIONS for place in places)
+    return Shape(_digest(whole), _digest(numbers), counts)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Features:
+    # What is remembered of a source: few of the dimensions are not 0.
+    digest: str
+    numbers: str
+    places: "NDArray[np.intp]"
+    values: "NDArray[np.float32]"
 
 
 @lru_cache(maxsize=16_384)
-def _features(source: str) -> "tuple[Shape, NDArray[np.float32]]":
+def _features(source: str) -> _Features:
     shape = shape_of(source)
-    return shape, vector(shape, calibration().weights)
+    row = vector(shape, calibration().weights)
+    (places,) = row.nonzero()
+    return _Features(shape.digest, shape.numbers, places, row[places])
 
 
 def _parsed(source: str) -> ast.Module | None:
@@ -242,11 +261,11 @@ def _is_text(node: ast.AST) -> bool:
     )
 
 
-def _digest(*parts: str) -> str:
-    return hashlib.blake2b(
-        "\0".join(parts).encode(errors="surrogatepass"), digest_size=16
-    ).hexdigest()
+def _digest(parts: Iterable[str]) -> str:
+    text = "\0".join(parts).encode(errors="surrogatepass")
+    return hashlib.blake2b(text, digest_size=16).hexdigest()
 
 
-def _place(digest: str) -> int:
-    return int(digest[:8], 16) % DIMENSIONS
+def _short(*parts: bytes) -> bytes:
+    # A checksum is enough for what is hashed into a few hundred places, and fast.
+    return zlib.crc32(b"".join(parts)).to_bytes(4, "big")
