@@ -1,6 +1,7 @@
 """What a finished campaign shows: verdict, iterations, best candidate, report."""
 
 from stratlab.cli.estimate import print_points
+from stratlab.cli.evolution import lineage_records, print_evolution
 from stratlab.cli.exit_codes import ExitCode
 from stratlab.cli.output import plain, print_caveats, print_json, print_line, print_table
 from stratlab.cli.review import next_line, print_findings, waits_for_review
@@ -16,10 +17,13 @@ _ASKED_FOR = ("PAUSED_BY_USER", REVIEW_REASON)
 
 
 def campaign_record(client: Client, campaign: pb.Campaign) -> dict[str, object]:
-    """Return a campaign with its iterations for JSON output."""
-    iterations = [plain(iteration) for iteration in client.list_iterations(campaign.name)]
-    caveats = data_caveats(client, campaign)
-    return plain(campaign) | {"iterations": iterations, "caveats": caveats}
+    """Return a campaign with its iterations and the family of its best, for JSON output."""
+    iterations = list(client.list_iterations(campaign.name))
+    return plain(campaign) | {
+        "iterations": [plain(iteration) for iteration in iterations],
+        "lineage": lineage_records(campaign, iterations),
+        "caveats": data_caveats(client, campaign),
+    }
 
 
 def data_caveats(client: Client, campaign: pb.Campaign) -> list[str]:
@@ -55,6 +59,7 @@ def print_campaign(client: Client, campaign: pb.Campaign, report: str, *, as_jso
         print_line()
         print_table(iterations_table(iterations))
         print_findings(campaign, iterations)
+    print_evolution(campaign, iterations)
     print_points(campaign)
     if campaign.HasField("verdict"):
         _print_best(campaign, iterations)
