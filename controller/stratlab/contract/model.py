@@ -281,7 +281,7 @@ class OptParam(Part):
 
 @final
 class ContractGates(Part):
-    """Thresholds the author asks for; null leaves the campaign's.
+    """Thresholds the author has in mind; a campaign judges by its own.
 
     Attributes:
         max_drawdown: Positive fraction, against the absolute value.

@@ -58,10 +58,14 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, json_schema_extra=_describe)
 
 
+_LARGEST = 10**300
+
+
 def one_spelling(value: object, *, whole: bool) -> object:
     """Return 20 for 20.0 where whole numbers belong, and 2.0 for 2 elsewhere."""
     if isinstance(value, float) and whole and value.is_integer():
         return int(value)
     if isinstance(value, int) and not isinstance(value, bool) and not whole:
-        return float(value)
+        # What no float can hold stays as it is, and is then refused as too large.
+        return float(value) if abs(value) < _LARGEST else value
     return value
