@@ -38,7 +38,9 @@ from stratlab.domain.trial import (
 )
 from stratlab.evaluation import HostEvaluator
 from stratlab.evaluation.repricing import reprice
+from stratlab.generation import templates_for
 from stratlab.screening import SubprocessScreener
+from stratlab.search import FactorGraphGenerator
 from stratlab.search.parameters import ScoredPoint
 from stratlab.search.parameters_screen import ParameterScreen, Screened
 from stratlab.store import open_repository
@@ -276,7 +278,10 @@ def small_lab(
             artifacts=artifacts,
             desk=desk,
             screener=screener or SubprocessScreener(),
-            generators={GeneratorKind.TEMPLATE: generator or CountingGenerator()},
+            generators={
+                GeneratorKind.TEMPLATE: generator or CountingGenerator(),
+                GeneratorKind.FACTOR_GRAPH: FactorGraphGenerator(templates_for),
+            },
             parameters=parameters or ParameterScreen(market_data),
             critic=RuleCritic(),
             evaluator=evaluator,
