@@ -191,6 +191,7 @@ def test_digest_that_is_none_is_refused(artifacts):
 def test_writers_of_one_name_leave_row_and_report_of_the_same_bytes(home, repository):
     class SlowIndex:
         get_campaign = repository.get_campaign
+        artifact = repository.artifact
         artifacts = repository.artifacts
 
         def save_artifacts(self, stored):
@@ -228,6 +229,9 @@ def test_series_of_a_trial_are_stored_as_parquet_by_trial(artifacts):
     assert equity_from_parquet(equity) == (result.equity, result.benchmark_equity)
     fills = content_of(artifacts, stored["series/t1_fills.parquet"])
     assert fills_from_parquet(fills) == result.fills
+    assert artifacts.equity("c1", "t1") == result.equity
+    with pytest.raises(NotFoundError):
+        artifacts.equity("c1", "t2")
 
 
 def test_trial_that_did_not_succeed_has_no_series(artifacts, home):

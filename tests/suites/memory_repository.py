@@ -190,6 +190,9 @@ class MemoryRepository:
                 _require(tables, artifact.campaign_id)
                 tables.artifacts[artifact.campaign_id, artifact.name] = artifact
 
+    def artifact(self, campaign_id: str, name: str) -> Artifact | None:
+        return self._tables.artifacts.get((campaign_id, name))
+
     def artifacts(self, campaign_id: str) -> Sequence[Artifact]:
         rows = self._tables.artifacts
         return [rows[key] for key in sorted(rows) if key[0] == campaign_id]

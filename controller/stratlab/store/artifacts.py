@@ -54,6 +54,10 @@ class ArtifactIndex(Protocol):
         """Insert or replace the descriptions of files of one campaign, all or none."""
         ...
 
+    def artifact(self, campaign_id: str, name: str) -> Artifact | None:
+        """Return the description of one of a campaign's files, None when there is none."""
+        ...
+
     def artifacts(self, campaign_id: str) -> Sequence[Artifact]:
         """Return the descriptions of a campaign's files, sorted by name."""
         ...
@@ -144,12 +148,12 @@ class FileArtifacts:
         Raises:
             NotFoundError: No such artefact.
         """
-        for artifact in self._index.artifacts(campaign_id):
-            if artifact.name == name:
-                return artifact
-        raise NotFoundError(
-            f"campaign {campaign_id} has no artefact {name!r}", campaign=campaign_id, name=name
-        )
+        artifact = self._index.artifact(campaign_id, name)
+        if artifact is None:
+            raise NotFoundError(
+                f"campaign {campaign_id} has no artefact {name!r}", campaign=campaign_id, name=name
+            )
+        return artifact
 
     def list(self, campaign_id: str) -> Sequence[Artifact]:
         """Return all files of a campaign, sorted by name."""

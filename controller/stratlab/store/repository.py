@@ -319,6 +319,13 @@ class SqlRepository:
                     },
                 )
 
+    def artifact(self, campaign_id: str, name: str) -> Artifact | None:
+        """Return the description of one of a campaign's files, None when there is none."""
+        key = and_(artifacts.c.campaign_id == campaign_id, artifacts.c.name == name)
+        with self._database.read() as connection:
+            row = connection.execute(select(artifacts).where(key)).mappings().first()
+        return None if row is None else Artifact(**row)
+
     def artifacts(self, campaign_id: str) -> Sequence[Artifact]:
         """Return the descriptions of a campaign's files, sorted by name."""
         query = select(artifacts).where(artifacts.c.campaign_id == campaign_id)
