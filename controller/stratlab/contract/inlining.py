@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,9 +28,18 @@ class _Definition:
     uses: frozenset[str]
 
 
+# Parsing the source that was just written would take most of the time of compiling it.
+_TOKEN = re.compile(r'"""(?:.|\n)*?"""|"[^"\n]*"|#.*|(?<![\w.])([A-Za-z_]\w*)')
+_DEFINED = re.compile(r"^(?:(?:class|def) (\w+)|(\w+) = )", re.MULTILINE)
+
+
 def names_used(source: str) -> frozenset[str]:
-    """Return every name and first part of a dotted name that a piece of source reads."""
-    return frozenset(node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name))
+    """Return every name and first part of a dotted name in a piece of generated source.
+
+    Args:
+        source: Its strings stand in double quotes; names inside them are not seen.
+    """
+    return frozenset(found[1] for found in _TOKEN.finditer(source) if found[1])
 
 
 def inline(modules: Sequence[ModuleType], source: str) -> Inlined:
@@ -42,7 +52,7 @@ def inline(modules: Sequence[ModuleType], source: str) -> Inlined:
     known: dict[str, _Definition] = {}
     for module in modules:
         known |= _definitions(module)
-    own = {_name(node) for node in ast.parse(source).body}
+    own = {name for names in _DEFINED.findall(source) for name in names if name}
     names = set(names_used(source))
     wanted: set[str] = set()
     pending = sorted(names)
@@ -68,7 +78,8 @@ def _definitions(module: ModuleType) -> dict[str, _Definition]:
         name = _name(node)
         if name:
             source = ast.get_source_segment(text, node) or ""
-            found[name] = _Definition(source, isinstance(node, ast.Assign), names_used(source))
+            names = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+            found[name] = _Definition(source, isinstance(node, ast.Assign), frozenset(names))
     return found
 
 
