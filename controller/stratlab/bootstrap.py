@@ -21,8 +21,9 @@ from stratlab.campaigns.trials import TrialDesk
 from stratlab.domain.errors import DataSetNotFoundError, WrongStateError, from_os_error
 from stratlab.domain.flag import Flag
 from stratlab.domain.market import DataSet
-from stratlab.domain.ports import Artifacts, MarketData, Repository, Screener, TrustedJobs
+from stratlab.domain.ports import Artifacts, MarketData, Repository, Screener
 from stratlab.domain.strategy import GeneratorKind
+from stratlab.domain.trusted_jobs import TrustedJobs
 from stratlab.evaluation import HostEvaluator
 from stratlab.generation import TemplateGenerator, templates_for
 from stratlab.market_data import Catalogue, build_us_daily

@@ -15,7 +15,7 @@ from typing import Any
 from stratlab.contract.surface import contract_surface
 from stratlab.domain.errors import EngineError
 from stratlab.domain.market import DataSet
-from stratlab.domain.ports import TrustedJobs
+from stratlab.domain.trusted_jobs import TrustedJobs
 
 SURFACE_MODULE = "stratlab_runner.describe_surface"
 """The trusted job that writes down what an image holds."""

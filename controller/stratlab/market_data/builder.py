@@ -11,7 +11,7 @@ from pathlib import Path
 
 from stratlab.domain.errors import AlreadyExistsError, DiskFullError
 from stratlab.domain.market import DataSet
-from stratlab.domain.ports import TrustedJobs
+from stratlab.domain.trusted_jobs import TrustedJobs
 from stratlab.market_data.content import Content
 from stratlab.market_data.layout import DIVIDENDS, EMPTY_SESSIONS, FOLDER, PRICES, SPLITS, TIERS
 from stratlab.market_data.manifest import read_manifest, write_manifest

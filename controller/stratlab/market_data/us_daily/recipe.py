@@ -5,7 +5,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from stratlab.domain.market import DataSet, Tier, TierRange
-from stratlab.domain.ports import TrustedJobs
+from stratlab.domain.trusted_jobs import TrustedJobs
 from stratlab.market_data.actions import recover_actions
 from stratlab.market_data.builder import build_data_set
 from stratlab.market_data.content import Content, canonical
