@@ -34,6 +34,8 @@ _SPECIAL_METHODS: Final = frozenset(
     | {f"__{side}{name}__" for side in ("", "r", "i") for name in ("xor", "lshift", "rshift")}
 )
 _DUNDER: Final = re.compile(r"__[A-Za-z]\w*?__")
+_GETTERS: Final = frozenset({"operator.attrgetter", "operator.methodcaller"})
+_ACCESSORS: Final = frozenset({"builtins.delattr", "builtins.getattr", "builtins.setattr"})
 _BY_TEXT: Final = frozenset({"agg", "aggregate", "apply", "map", "pipe", "transform"})
 
 
@@ -133,18 +135,12 @@ def _check_name(node: ast.AST, name: str) -> Iterator[Finding]:
 def _check_named(source: StrategySource, call: ast.Call, defined: set[str]) -> Iterator[Finding]:
     # Attributes that a text names: getattr(x, "name"), methodcaller("name"), df.agg("name").
     origins = source.names.origins(call.func)
-    texts: list[ast.expr] = []
-    if origins & {"builtins.getattr", "builtins.setattr", "builtins.delattr"}:
-        texts = call.args[1:2]
-    elif origins & {"operator.attrgetter", "operator.methodcaller"}:
-        is_getter = "operator.attrgetter" in origins
-        texts = call.args if is_getter else call.args[:1]
-        for text in texts:
-            if not is_literal(text):
-                yield rules.DYNAMIC_ATTRIBUTE.at(call, name=min(origins))
-    elif isinstance(call.func, ast.Attribute) and call.func.attr in _BY_TEXT:
-        texts = [each for argument in call.args[:1] for each in parts_of(argument)]
-        texts += [keyword.value for keyword in call.keywords if keyword.arg == "func"]
+    if "logging.basicConfig" in origins:
+        if any(keyword.arg in {None, "filename"} for keyword in call.keywords):
+            yield rules.FILE_ACCESS.at(call, name="logging.basicConfig(filename=...)")
+    texts = _naming(call, origins)
+    if origins & _GETTERS and not all(map(is_literal, texts)):
+        yield rules.DYNAMIC_ATTRIBUTE.at(call, name=min(origins))
     for text in texts:
         for name in (fold_text(text) or "").split("."):
             yield from _check_name(call, name)
@@ -152,6 +148,19 @@ def _check_named(source: StrategySource, call: ast.Call, defined: set[str]) -> I
                 yield METHODS[name].at(call, name=f".{name}()")
             elif name in TEXT_METHODS:
                 yield rules.FILE_ACCESS.at(call, name=f".{name}")
+
+
+def _naming(call: ast.Call, origins: frozenset[str]) -> list[ast.expr]:
+    if "operator.attrgetter" in origins:
+        return call.args
+    if "operator.methodcaller" in origins:
+        return call.args[:1]
+    if origins & _ACCESSORS:
+        return call.args[1:2]
+    if isinstance(call.func, ast.Attribute) and call.func.attr in _BY_TEXT:
+        named = [keyword.value for keyword in call.keywords if keyword.arg == "func"]
+        return [part for argument in (*call.args[:1], *named) for part in parts_of(argument)]
+    return []
 
 
 def _check_text(source: StrategySource, node: ast.AST) -> Iterator[Finding]:

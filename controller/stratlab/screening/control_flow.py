@@ -3,7 +3,7 @@
 import ast
 from collections import Counter
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, TypeGuard
 
 from stratlab.domain.strategy import Finding
 from stratlab.screening.folding import fold
@@ -63,9 +63,11 @@ def _bound_to_constants(function: Function) -> set[str]:
     given = {part.arg for part in ast.walk(function.args) if isinstance(part, ast.arg)}
     for node in ast.walk(function):
         match node:
+            case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)):
+                pairs = zip(targets, values, strict=False)
+                constants.update(t.id for t, value in pairs if _is_constant(t, value))
             case ast.Assign(targets=targets, value=value):
-                if isinstance(fold(value), int | float | str):
-                    constants.update(each.id for each in targets if isinstance(each, ast.Name))
+                constants.update(each.id for each in targets if _is_constant(each, value))
             case ast.AugAssign(target=ast.Name(id=name)):
                 constants[name] += 1
             case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
@@ -76,6 +78,10 @@ def _bound_to_constants(function: Function) -> set[str]:
                 pass
     # An augmented target is a store, too.
     return {name for name, count in stores.items() if constants[name] == count} - given
+
+
+def _is_constant(target: ast.expr, value: ast.expr) -> TypeGuard[ast.Name]:
+    return isinstance(target, ast.Name) and isinstance(fold(value), int | float | str)
 
 
 def _stored(loop: ast.AST) -> set[str]:

@@ -107,7 +107,10 @@ def _check_origin(node: ast.AST, origin: str, known: Surface) -> Iterator[Findin
             yield _not_among(node, origin, root, names)
         return
     places = [root]
-    for place, foreign in known.walk(root, rest):
+    for part, (place, foreign) in zip(rest, known.walk(root, rest), strict=False):
+        if part.startswith("_") and not part.endswith("__"):
+            yield rules.PRIVATE_MODULE.at(node, name=origin)
+            return
         if foreign is not None:
             yield rules.MODULE_REACH.at(node, name=origin, module=foreign)
             return
@@ -116,8 +119,6 @@ def _check_origin(node: ast.AST, origin: str, known: Surface) -> Iterator[Findin
     rule = None if is_harmless else next(filter(None, map(member_rule, (*places, origin))), None)
     if rule is not None:
         yield rule.at(node, name=origin, reason=f"{origin} reads attributes that a text names")
-    elif any(part.startswith("_") and not part.endswith("__") for part in rest):
-        yield rules.PRIVATE_MODULE.at(node, name=origin)
 
 
 def _check_outside(node: ast.AST, origin: str) -> Iterator[Finding]:

@@ -98,56 +98,73 @@ def find(name: str) -> object:
     return None
 
 
-def describe(allowed: set[str], members: list[str]) -> dict[str, object]:
-    modules = {
-        module.__name__: module
-        for name in sorted(allowed)
-        for module in below(importlib.import_module(name))
-    }
+def carried_modules(
+    modules: dict[str, types.ModuleType], allowed: set[str]
+) -> tuple[dict[str, str], dict[str, str], dict[str, dict[str, str]]]:
+    """Return foreign modules, and allowed ones that mean the same everywhere, and here."""
     meanings: dict[str, set[str]] = {}
-    places: list[tuple[str, str, str]] = []
     foreign: dict[str, str] = {}
+    places: list[tuple[str, str, str]] = []
     for name, module in modules.items():
         for attribute, value in vars(module).items():
-            if not isinstance(value, types.ModuleType):
-                meanings.setdefault(attribute, set()).add("")
-                continue
-            home = home_of(attribute, value, name)
+            is_module = isinstance(value, types.ModuleType)
+            home = home_of(attribute, value, name) if is_module else None
             meanings.setdefault(attribute, set()).add(home or "")
             if home is not None and is_allowed(home, allowed):
                 places.append((name, attribute, home))
             elif home is not None:
                 foreign[attribute] = home
-    carried_here: dict[str, dict[str, str]] = {}
+    everywhere = {word: home for _, word, home in places if len(meanings[word]) == 1}
+    here: dict[str, dict[str, str]] = {}
     for name, attribute, home in places:
-        if len(meanings[attribute]) > 1:
-            carried_here.setdefault(name, {})[attribute] = home
-    denied = {id(value): name for name in members if (value := find(name)) is not None}
+        if attribute not in everywhere:
+            here.setdefault(name, {})[attribute] = home
+    return foreign, everywhere, here
+
+
+def own_attributes(
+    modules: dict[str, types.ModuleType], foreign: dict[str, str], allowed: set[str]
+) -> dict[str, list[str]]:
+    """Return for modules and classes what is called like a foreign module and is none."""
     own: dict[str, list[str]] = {}
-    aliases: dict[str, str] = {}
-    opens: dict[str, list[str]] = {}
+    for name, attribute, value in members(modules):
+        is_foreign = isinstance(value, types.ModuleType) and not is_allowed(value.__name__, allowed)
+        if attribute in foreign and not is_foreign:
+            own.setdefault(name, []).append(attribute)
+        if inspect.isclass(value) and (inside := sorted(filter(value.__dict__.get, foreign))):
+            own[f"{name}.{attribute}"] = inside
+    return own
+
+
+def members(modules: dict[str, types.ModuleType]) -> Iterator[tuple[str, str, object]]:
     for name, module in modules.items():
         for attribute, value in vars(module).items():
-            if attribute.startswith("_"):
-                continue
-            full = f"{name}.{attribute}"
-            is_module = isinstance(value, types.ModuleType)
-            if attribute in foreign and (not is_module or is_allowed(value.__name__, allowed)):
-                own.setdefault(name, []).append(attribute)
-            if inspect.isclass(value) and (inside := sorted(filter(value.__dict__.get, foreign))):
-                own[full] = inside
-            if not is_module and denied.get(id(value), full) != full:
-                aliases[full] = denied[id(value)]
-            if getattr(value, "__module__", None) == name and (uses := what_it_uses(value)):
-                opens[full] = uses
+            if not attribute.startswith("_"):
+                yield name, attribute, value
+
+
+def describe(allowed: set[str], unwanted: list[str]) -> dict[str, object]:
+    modules = {
+        module.__name__: module
+        for name in sorted(allowed)
+        for module in below(importlib.import_module(name))
+    }
+    foreign, everywhere, here = carried_modules(modules, allowed)
+    denied = {id(value): name for name in unwanted if (value := find(name)) is not None}
+    aliases: dict[str, str] = {}
+    opens: dict[str, list[str]] = {}
+    for name, attribute, value in members(modules):
+        full = f"{name}.{attribute}"
+        if not isinstance(value, types.ModuleType) and denied.get(id(value), full) != full:
+            aliases[full] = denied[id(value)]
+        if getattr(value, "__module__", None) == name and (uses := what_it_uses(value)):
+            opens[full] = uses
     return {
         "modules": dict.fromkeys(sorted(modules), 1),
         "foreign": foreign,
-        "carried": {
-            attribute: home for _, attribute, home in places if len(meanings[attribute]) == 1
-        },
-        "carried_here": carried_here,
-        "own": own,
+        "carried": everywhere,
+        "carried_here": here,
+        "own": own_attributes(modules, foreign, allowed),
         "aliases": aliases,
         "opens": opens,
     }
