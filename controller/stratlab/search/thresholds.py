@@ -6,7 +6,7 @@ that holds after it.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, final
@@ -26,6 +26,9 @@ _LITERAL_SHARES = (0.05, 0.1, 0.2)
 _MARGIN_WIDTH, _MARGIN_STEP = 0.1, 0.005
 _FIRST_MARGIN = 0.01
 _NEVER_NEGATIVE = frozenset({"sma", "ema", "wma", "rma", "rsi", "atr", "stdev", "stoch", "adx"})
+
+# Functions that rise with their arguments -> the first argument with which they do not.
+_MONOTONIC = {"min": None, "max": None, "highest": 1, "lowest": 1}
 
 _Change = Callable[[Draft], None]
 
@@ -76,15 +79,9 @@ class _Site:
         left, right = nodes.children(self.node)
         return (left, right) if self._is_upward else (right, left)
 
-    def with_lower(self, lower: nodes.Expression) -> str:
-        higher, _ = self.sides
-        parts = (higher, lower) if self._is_upward else (lower, higher)
-        return format_rule(_replaced(self.tree, self.node, nodes.with_children(self.node, parts)))
-
-    def with_higher(self, higher: nodes.Expression) -> str:
-        _, lower = self.sides
-        parts = (higher, lower) if self._is_upward else (lower, higher)
-        return format_rule(_replaced(self.tree, self.node, nodes.with_children(self.node, parts)))
+    def with_part(self, old: nodes.Expression, new: nodes.Expression) -> str:
+        # The rule with another part in this place.
+        return format_rule(_replaced(self.tree, old, new))
 
     @property
     def _is_upward(self) -> bool:
@@ -113,26 +110,25 @@ def _changes(
     contract: "StrategyContract", site: _Site, random: Random, *, harder: bool
 ) -> Iterator[_Change]:
     higher, lower = site.sides
-    found = [
-        *_parameter_moves(contract, higher, lower, random, harder=harder),
-        *_literal_moves(site, random, harder=harder),
-    ]
-    yield from found
-    if not found and _is_positive(higher, contract) and _is_positive(lower, contract):
+    parts = (*nodes.walk(higher), *nodes.walk(lower))
+    numbers = [part for part in parts if isinstance(part, nodes.Number | nodes.Parameter)]
+    yield from _parameter_moves(contract, site, numbers, random, harder=harder)
+    yield from _literal_moves(contract, site, numbers, random, harder=harder)
+    is_bare = not numbers and not isinstance(lower, nodes.Negative)
+    if is_bare and _is_positive(higher, contract) and _is_positive(lower, contract):
         yield _margin(site, lower, harder=harder)
 
 
 def _parameter_moves(
     contract: "StrategyContract",
-    higher: nodes.Expression,
-    lower: nodes.Expression,
+    site: _Site,
+    numbers: Sequence[nodes.Expression],
     random: Random,
     *,
     harder: bool,
 ) -> Iterator[_Change]:
-    parts = (*nodes.walk(higher), *nodes.walk(lower))
-    for name in sorted({part.name for part in parts if isinstance(part, nodes.Parameter)}):
-        slope = _sum(_slope(higher, name, contract), _opposite(_slope(lower, name, contract)))
+    for name in sorted({part.name for part in numbers if isinstance(part, nodes.Parameter)}):
+        slope = _slope_between(site, nodes.Parameter(name), contract)
         if not slope:
             continue
         axis, space = Axis(contract.optimization_space[name]), contract.optimization_space[name]
@@ -155,17 +151,22 @@ def _set_value(name: str, value: float) -> _Change:
     return change
 
 
-def _literal_moves(site: _Site, random: Random, *, harder: bool) -> Iterator[_Change]:
-    higher, lower = site.sides
-    if isinstance(lower, nodes.Number) and lower.value:
-        yield _rewrite(site, site.with_lower(_shifted(lower, random, up=harder)))
-    if isinstance(higher, nodes.Number) and higher.value:
-        yield _rewrite(site, site.with_higher(_shifted(higher, random, up=not harder)))
-
-
-def _shifted(number: nodes.Number, random: Random, *, up: bool) -> nodes.Expression:
-    share = random.choice(_LITERAL_SHARES)
-    return nodes.Number(float(f"{number.value * (1 + share if up else 1 - share):.6g}"))
+def _literal_moves(
+    contract: "StrategyContract",
+    site: _Site,
+    numbers: Sequence[nodes.Expression],
+    random: Random,
+    *,
+    harder: bool,
+) -> Iterator[_Change]:
+    for number in numbers:
+        if not isinstance(number, nodes.Number) or not number.value:
+            continue
+        slope = _slope_between(site, number, contract)
+        if slope:
+            share = random.choice(_LITERAL_SHARES) * (-slope if harder else slope)
+            moved = nodes.Number(float(f"{number.value * (1 + share):.6g}"))
+            yield _rewrite(site, site.with_part(number, moved))
 
 
 def _margin(site: _Site, lower: nodes.Expression, *, harder: bool) -> _Change:
@@ -178,7 +179,7 @@ def _margin(site: _Site, lower: nodes.Expression, *, harder: bool) -> _Change:
     def change(draft: Draft) -> None:
         name = nodes.Parameter(draft.add_parameter("margin", space)[1:])
         product = nodes.Arithmetic("*", name, lower)
-        draft.fields[site.path][site.place]["when"] = site.with_lower(product)
+        draft.fields[site.path][site.place]["when"] = site.with_part(lower, product)
 
     return change
 
@@ -199,31 +200,43 @@ def _replaced(
     return nodes.with_children(tree, parts)
 
 
-def _slope(node: nodes.Expression, name: str, contract: "StrategyContract") -> int | None:  # noqa: PLR0911 - one case per node
-    # Whether an expression rises (1) or falls (-1) with a parameter, or ignores it (0);
-    # None when that cannot be told.
+def _slope_between(
+    site: _Site, target: nodes.Expression, contract: "StrategyContract"
+) -> int | None:
+    # Of what the condition has to spare: positive when it gets easier to meet.
+    higher, lower = site.sides
+    falling = _slope(lower, target, contract)
+    return _sum(_slope(higher, target, contract), _opposite(falling))
+
+
+def _slope(  # noqa: PLR0911 - one case per node
+    node: nodes.Expression, target: nodes.Expression, contract: "StrategyContract"
+) -> int | None:
+    # Whether an expression rises (1) or falls (-1) with a number in it, or ignores it (0);
+    # None when that cannot be told. A literal is meant where it stands, a parameter everywhere.
     match node:
-        case nodes.Parameter(name=found):
-            return int(found == name)
+        case nodes.Parameter():
+            return int(node == target)
+        case nodes.Number():
+            return int(node is target)
         case nodes.Negative(operand=operand):
-            return _opposite(_slope(operand, name, contract))
+            return _opposite(_slope(operand, target, contract))
         case nodes.Arithmetic(operator=operator, left=left, right=right):
-            slopes = _slope(left, name, contract), _slope(right, name, contract)
-            if operator == "+":
-                return _sum(*slopes)
-            if operator == "-":
-                return _sum(slopes[0], _opposite(slopes[1]))
-            return _product_slope(node, slopes, contract)
-        case nodes.Call(function="min" | "max", arguments=arguments):
+            slopes = _slope(left, target, contract), _slope(right, target, contract)
+            if operator in "*/":
+                return _product_slope(node, slopes, contract)
+            return _sum(slopes[0], slopes[1] if operator == "+" else _opposite(slopes[1]))
+        case nodes.Call(function=function, arguments=arguments):
+            slopes_of = [_slope(argument, target, contract) for argument in arguments]
+            is_monotonic = function in _MONOTONIC and not any(
+                slopes_of[_MONOTONIC[function] or len(slopes_of) :]
+            )
             total: int | None = 0
-            for argument in arguments:
-                total = _sum(total, _slope(argument, name, contract))
-            return total
-        case nodes.Call(function="highest" | "lowest", arguments=(series, bars)):
-            return None if _slope(bars, name, contract) else _slope(series, name, contract)
+            for slope in slopes_of:
+                total = _sum(total, slope)
+            return total if is_monotonic or total == 0 else None
         case _:
-            used = nodes.walk(node)
-            return None if nodes.Parameter(name) in used else 0
+            return 0
 
 
 def _product_slope(
@@ -271,6 +284,8 @@ def _is_positive(node: nodes.Expression, contract: "StrategyContract") -> bool: 
             return all(_is_positive(argument, contract) for argument in arguments)
         case nodes.Call(function="highest" | "lowest", arguments=(series, _)):
             return _is_positive(series, contract)
+        case nodes.Call(function="abs"):
+            return True
     return False
 
 
