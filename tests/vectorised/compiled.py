@@ -31,11 +31,13 @@ class Run:
         fills: (session, symbol, signed shares, price), sorted.
         holds: Rule and symbol -> the sessions at which the rule held, of those decided on.
         decided: Symbol -> the sessions that were decided on.
+        value: Of the account at the last close.
     """
 
     fills: list = field(default_factory=list)
     holds: dict = field(default_factory=dict)
     decided: dict = field(default_factory=dict)
+    value: float = 0.0
 
 
 @dataclass
@@ -252,7 +254,7 @@ def run_compiled(
             for name, (rule, arguments) in rules.items():
                 if rule(series, trader.p, *arguments):
                     run.holds.setdefault((name, symbol), set()).add(session)
-    run.fills = sorted(world.fills)
+    run.fills, run.value = sorted(world.fills), world.portfolio_value
     return run
 
 

@@ -60,7 +60,6 @@ def vectorised_fills(
     found: list[list] = [[] for _ in points]
     for booking in accounts.bookings:
         desk, positions = accounts.desks[booking.symbol], booking.positions
-        symbol = panel.symbols[booking.symbol]
         for way, bars, rows, prices in (
             (1, positions.entry_bar, booking.entry_row, positions.entry_price),
             (-1, positions.exit_bar, booking.exit_row, positions.exit_price),
@@ -75,5 +74,5 @@ def vectorised_fills(
                 prices[filled].tolist(),
                 strict=True,
             ):
-                found[point].append((row, symbol, int(amount), price))
+                found[point].append((row, desk.symbol, int(amount), price))
     return [sorted(fills) for fills in found]

@@ -14,7 +14,8 @@ from tests.contract.worlds import random_market
 from tests.vectorised.compiled import run_compiled
 from tests.vectorised.panels import CAPITAL, off_grid, panel_of, vectorised_fills
 
-from stratlab.contract.vectorised import signals
+from stratlab.contract.vectorised import screen_grid, signals
+from stratlab.domain.market import CostModel
 
 POSITION = (3.0, 41.0)
 SESSIONS, FIRST = 230, 50
@@ -55,6 +56,10 @@ def _compare_signals(contract, panel, run, seen):
     return seen["decided by rounding"]
 
 
+def contract_step(contract):
+    return getattr(contract.risk_model.sizing, "unit_step", 1)
+
+
 @settings(max_examples=max(CONTRACTS, settings.default.max_examples))
 @given(st.integers(0, 10**9))
 def test_compiled_source_and_numpy_signal_and_trade_alike(seen, seed):
@@ -65,6 +70,9 @@ def test_compiled_source_and_numpy_signal_and_trade_alike(seen, seed):
     before = seen["decided by rounding"]
     differs = _compare_signals(contract, panel, run, seen) > before
     (fills,) = vectorised_fills(contract, panel, [contract.parameters], FIRST)
+    grid = screen_grid(
+        contract, panel, [{}], first_bar=FIRST, capital=CAPITAL, cost_model=CostModel()
+    )
     seen["contracts"] += 1
     seen["fills"] += len(run.fills)
     seen["short fills"] += sum(fill[2] < 0 for fill in run.fills)
@@ -77,7 +85,10 @@ def test_compiled_source_and_numpy_signal_and_trade_alike(seen, seed):
         assert ours[3] == pytest.approx(theirs[3], abs=TICK / 1000)
         # Shares are whole numbers of a quotient, which may lie on the edge.
         seen["sizes decided by rounding"] += ours[2] != theirs[2]
-        assert abs(ours[2] - theirs[2]) <= 1
+        assert abs(ours[2] - theirs[2]) <= contract_step(contract)
+    if [fill[2] for fill in fills] == [fill[2] for fill in run.fills]:
+        seen["final values"] += 1
+        assert CAPITAL * (1 + grid.final_return[0]) == pytest.approx(run.value, rel=1e-9)
 
 
 def test_parity_examples_meant_something_and_hid_no_ties(seen):
@@ -86,5 +97,6 @@ def test_parity_examples_meant_something_and_hid_no_ties(seen):
     assert seen["short fills"] > 5 * CONTRACTS
     assert seen["signals"] > 50 * CONTRACTS
     assert seen["decided by rounding"] <= 1e-5 * seen["bars"]
+    assert seen["final values"] >= 0.99 * CONTRACTS
     assert seen["sizes decided by rounding"] <= 1e-3 * seen["fills"]
     print(dict(seen))

@@ -55,7 +55,8 @@ class Accounts:
 
     Attributes:
         points: The points, P of them.
-        desks: One for each symbol.
+        desks: One for each symbol that has bars.
+        share: Of the equity that each symbol may use.
         risk: Sizes and distances.
         costs: Fees.
         capital: Starting cash.
@@ -65,6 +66,7 @@ class Accounts:
 
     points: "Points"
     desks: "Sequence[Desk]"
+    share: float
     risk: "RiskModel"
     costs: "CostModel"
     capital: float
@@ -77,7 +79,7 @@ class Accounts:
         everyone = np.arange(count)
         bars = [desk.decision(everyone, np.zeros(count, dtype=np.intp)) for desk in self.desks]
         books = [_Book.of(desk, count) for desk in self.desks]
-        while True:
+        while self.desks and count:
             rows = np.stack([desk.row(bar) for desk, bar in zip(self.desks, bars, strict=True)])
             turn, due = rows.argmin(axis=0), rows.min(axis=0)
             if int(due.min(initial=_NEVER)) == _NEVER:
@@ -119,7 +121,7 @@ class Accounts:
             )
             if distance is not None
         }
-        share = equity * (1.0 / len(self.desks))
+        share = equity * self.share
         with np.errstate(all="ignore"):
             shares = self._shares(share, close, distances.get("stop"))
         allowed = shares >= 1

@@ -34,6 +34,7 @@ class Desk:
     """A symbol's rules and trades for all points. Rows count from the first traded bar.
 
     Attributes:
+        symbol: Its name.
         brackets: Trades it.
         signals: Its rules.
         table: Its series.
@@ -46,6 +47,7 @@ class Desk:
         settled: Row and price at which a delisted symbol's positions are closed.
     """
 
+    symbol: str
     brackets: Brackets
     signals: Signals
     table: SeriesTable
@@ -91,6 +93,7 @@ class Desk:
         if closed is not None and closed in own:
             settled = (own[closed], float(marks[own[closed]]))
         return cls(
+            symbol=symbol,
             brackets=Brackets(bars, signals, contract.risk_model, costs),
             signals=signals,
             table=table,
@@ -147,6 +150,7 @@ def prepared(
     longer = {
         timeframe: points.longer_warm_ups(streams) for timeframe, streams in lowered.longer.items()
     }
+    periods = {timeframe: _periods(panel, timeframe)[bars.rows] for timeframe in longer}
     sessions = -(-(3 * warm_up + SETTLING) // bars.session_bars)
     for timeframe, ended in longer.items():
         sessions = np.maximum(sessions, _sessions(timeframe, 3 * ended + SETTLING, bars))
@@ -155,7 +159,7 @@ def prepared(
     warm = starts + warm_up
     frames = {"": own}
     for timeframe, ended in longer.items():
-        frame = own.longer(_periods(panel, timeframe)[bars.rows])
+        frame = own.longer(periods[timeframe])
         assert frame.ended is not None, "a longer frame knows what has ended"
         warm = np.maximum(warm, np.searchsorted(frame.ended, frame.starts + ended))
         frames[timeframe] = frame

@@ -1,16 +1,20 @@
 """Equity and figures of accounts, by the definitions of the host's own metrics."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Self, final
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Iterator, Sequence
 
-    from stratlab.contract.vectorised.account import Accounts
-    from stratlab.contract.vectorised.arrays import Floats
+    from stratlab.contract.vectorised.account import Accounts, Booking
+    from stratlab.contract.vectorised.arrays import Floats, Numbers
+    from stratlab.contract.vectorised.desk import Desk
     from stratlab.domain.market import PricePanel
+
+_CELLS = 1 << 16
+"""Numbers in a block of equity curves: few enough to stay in the processor's cache."""
 
 
 @final
@@ -21,75 +25,142 @@ class Figures:
     final_return: "Floats"
     sharpe_ratio: "Floats"
     max_drawdown: "Floats"
-    trades: "NDArray[np.int64]"
-    daily_returns: "Floats"
+    trades: "Numbers"
+    daily_returns: "Floats | None"
 
 
-def figures(accounts: "Accounts", panel: "PricePanel", first_bar: int) -> Figures:
+def figures(
+    accounts: "Accounts", panel: "PricePanel", first_bar: int, *, with_daily_returns: bool
+) -> Figures:
     """Return the figures of each point.
 
     Args:
         accounts: After they have run.
         panel: What they ran on.
         first_bar: Row of the first traded bar.
+        with_daily_returns: Whether to keep the daily returns.
     """
     sessions = panel.sessions[first_bar:]
     ends = np.append(np.flatnonzero(np.diff(sessions)), len(sessions) - 1)
-    at_close = equity(accounts)
-    if len(ends) < len(sessions):
-        at_close = at_close[:, ends]
-    capital = accounts.capital
-    path = np.concatenate([np.full((len(at_close), 1), capital), at_close], axis=1)
-    peaks = np.maximum.accumulate(path, axis=1)
-    drawdown = (path / peaks - 1.0).min(axis=1)
-    with np.errstate(all="ignore"):
-        returns = np.diff(path, axis=1) / path[:, :-1]
-        deviation = returns.std(axis=1, ddof=1) if returns.shape[1] > 1 else np.nan
-        sharpe = returns.mean(axis=1) / deviation * np.sqrt(panel.sessions_per_year)
-    # After a close without equity returns have no meaning.
-    wiped_out = (at_close <= 0).any(axis=1)
-    sharpe = np.where(wiped_out | ~np.isfinite(sharpe), np.nan, sharpe)
-    return Figures(
-        final_return=at_close[:, -1] / capital - 1.0,
-        sharpe_ratio=sharpe,
-        max_drawdown=drawdown,
-        trades=_trades(accounts),
-        daily_returns=returns,
-    )
+    count, capital = len(accounts.points), accounts.capital
+    final, sharpe, drawdown = (np.full(count, np.nan) for _ in range(3))
+    returns = np.empty((count, len(ends))) if with_daily_returns else None
+    for block, at_close in equity(accounts):
+        path = np.empty((len(at_close), len(ends) + 1))
+        path[:, 0] = capital
+        path[:, 1:] = at_close if len(ends) == len(sessions) else at_close[:, ends]
+        final[block] = path[:, -1] / capital - 1.0
+        drawdown[block] = (path / np.maximum.accumulate(path, axis=1)).min(axis=1) - 1.0
+        with np.errstate(all="ignore"):
+            daily = np.diff(path, axis=1) / path[:, :-1]
+            sharpe[block] = _sharpe(daily, panel.sessions_per_year)
+        # After a close without equity returns have no meaning.
+        sharpe[block][path.min(axis=1) <= 0] = np.nan
+        if returns is not None:
+            returns[block] = daily
+    return Figures(final, sharpe, drawdown, _trades(accounts), returns)
 
 
-def equity(accounts: "Accounts") -> "Floats":
-    """Return cash plus positions at the close of each traded row, shape (P, T)."""
+def equity(accounts: "Accounts") -> "Iterator[tuple[slice, Floats]]":
+    """Yield blocks of points with their cash and positions at the close of each traded row.
+
+    Yields:
+        Which points, and their equity, shape (points, T).
+    """
     count, rows = len(accounts.points), accounts.rows
-    # One column more takes what never comes.
-    flows = np.zeros(count * (rows + 1))
-    steps = [np.zeros(count * (rows + 1)) for _ in accounts.desks]
-    for booking in accounts.bookings:
-        desk, positions = accounts.desks[booking.symbol], booking.positions
-        begin = positions.entries.point * (rows + 1)
-        entry, left = begin + booking.entry_row, begin + booking.exit_row
-        np.add.at(flows, entry, booking.entry_flow)
-        np.add.at(flows, left, booking.exit_flow)
-        shares = positions.shares * positions.entries.side[:, None]
-        own, held = steps[booking.symbol], np.arange(len(begin))
-        np.add.at(own, entry, shares[held, desk.epoch(booking.entry_row, "right")])
-        np.add.at(own, left, -shares[held, desk.epoch(booking.exit_row, "right")])
-        for split, row in enumerate(desk.split_rows.tolist()):
-            np.add.at(flows, begin + row, booking.split_flows[:, split])
-            change = shares[:, split + 1] - shares[:, split]
-            inside = (booking.entry_row < row) & (row <= booking.exit_row)
-            np.add.at(own, begin + row, np.where(inside, change, 0.0))
-        if len(desk.pay_rows):
-            paid = begin[:, None] + desk.pay_rows
-            np.add.at(flows, paid.ravel(), desk.earned(booking).ravel())
-    found = accounts.capital + np.cumsum(flows.reshape(count, -1)[:, :rows], axis=1)
-    for desk, own in zip(accounts.desks, steps, strict=True):
-        found += np.cumsum(own.reshape(count, -1)[:, :rows], axis=1) * desk.marks
-    return found
+    flows = _Changes.of(accounts, (_flows(accounts.desks, each) for each in accounts.bookings))
+    steps = [
+        _Changes.of(
+            accounts,
+            (_steps(desk, each) for each in accounts.bookings if each.symbol == symbol),
+        )
+        for symbol, desk in enumerate(accounts.desks)
+    ]
+    height = max(_CELLS // rows, 1)
+    for begin in range(0, count, height):
+        block = slice(begin, min(begin + height, count))
+        found = flows.summed(block)
+        found += accounts.capital
+        for desk, own in zip(accounts.desks, steps, strict=True):
+            held = own.summed(block)
+            held *= desk.marks
+            found += held
+        yield block, found
 
 
-def _trades(accounts: "Accounts") -> "NDArray[np.int64]":
-    trades = np.zeros(len(accounts.points), dtype=np.int64)
+def _sharpe(returns: "Floats", sessions_per_year: int) -> "Floats":
+    days = returns.shape[1]
+    if days < 2:  # noqa: PLR2004 - one number has no deviation
+        return np.full(len(returns), np.nan)
+    mean = returns.mean(axis=1)
+    returns = returns - mean[:, None]
+    deviation = np.sqrt(np.einsum("ij,ij->i", returns, returns) / (days - 1))
+    sharpe: Floats = mean / deviation * np.sqrt(sessions_per_year)
+    return np.where(np.isfinite(sharpe), sharpe, np.nan)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Changes:
+    # Changes of some amount at cells of a table of points and rows, ordered by cell.
+    rows: int
+    cells: "Numbers"
+    amounts: "Floats"
+
+    @classmethod
+    def of(
+        cls, accounts: "Accounts", parts: "Iterator[Iterator[tuple[Numbers, Numbers, Floats]]]"
+    ) -> Self:
+        rows = accounts.rows
+        cells, amounts = [np.empty(0, dtype=np.intp)], [np.empty(0)]
+        for part in parts:
+            for point, row, amount in part:
+                # What comes after the last row never comes.
+                (known,) = ((row < rows) & (amount != 0.0)).nonzero()
+                cells.append(point[known] * rows + row[known])
+                amounts.append(amount[known])
+        joined = np.concatenate(cells)
+        order = np.argsort(joined, kind="stable")
+        return cls(rows, joined[order], np.concatenate(amounts)[order])
+
+    def summed(self, block: slice) -> "Floats":
+        """Return the sum of all changes up to each row, shape (points of the block, rows)."""
+        first, last = block.start * self.rows, block.stop * self.rows
+        inside = slice(*np.searchsorted(self.cells, (first, last)))
+        sums = np.bincount(
+            self.cells[inside] - first, weights=self.amounts[inside], minlength=last - first
+        )
+        table = np.asarray(sums, dtype=np.float64).reshape(-1, self.rows)
+        return np.cumsum(table, axis=1, out=table)
+
+
+def _flows(
+    desks: "Sequence[Desk]", booking: "Booking"
+) -> "Iterator[tuple[Numbers, Numbers, Floats]]":
+    point, desk = booking.positions.entries.point, desks[booking.symbol]
+    yield point, booking.entry_row, booking.entry_flow
+    yield point, booking.exit_row, booking.exit_flow
+    for split, row in enumerate(desk.split_rows.tolist()):
+        yield point, np.full(len(point), row), booking.split_flows[:, split]
+    if len(desk.pay_rows):
+        earned = desk.earned(booking)
+        held, paid = earned.nonzero()
+        yield point[held], desk.pay_rows[paid], earned[held, paid]
+
+
+def _steps(desk: "Desk", booking: "Booking") -> "Iterator[tuple[Numbers, Numbers, Floats]]":
+    positions, number = booking.positions, np.arange(len(booking.entry_row))
+    point, shares = positions.entries.point, positions.shares * positions.entries.side[:, None]
+    yield point, booking.entry_row, shares[number, desk.epoch(booking.entry_row, "right")]
+    yield point, booking.exit_row, -shares[number, desk.epoch(booking.exit_row, "right")]
+    for split, row in enumerate(desk.split_rows.tolist()):
+        held = (booking.entry_row < row) & (row <= booking.exit_row)
+        change = np.where(held, shares[:, split + 1] - shares[:, split], 0.0)
+        yield point, np.full(len(point), row), change
+
+
+def _trades(accounts: "Accounts") -> "Numbers":
+    trades = np.zeros(len(accounts.points), dtype=np.intp)
     for booking in accounts.bookings:
         closed = (booking.exit_row < accounts.rows) & (booking.exit_flow != 0.0)
         trades[booking.positions.entries.point[closed]] += 1

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 SIDES = {"long": 1, "short": -1}
 """Side of a rule -> sign of its position."""
 
-_BLOCK = 1 << 18
+_BLOCK = 1 << 15
+"""Numbers in the arrays of a step: few enough to stay in the cache of the processor."""
 
 
 @final

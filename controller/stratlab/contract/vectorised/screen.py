@@ -26,10 +26,8 @@ from stratlab.domain.market import CostModelKind
 from stratlab.domain.valuation import adjustment_ratios, closing_prices
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from stratlab.contract.model import StrategyContract
-    from stratlab.contract.vectorised.arrays import Floats
+    from stratlab.contract.vectorised.arrays import Floats, Numbers
     from stratlab.domain.market import CostModel, PricePanel
     from stratlab.domain.trial import Parameters
 
@@ -54,7 +52,7 @@ class GridResult:
     final_return: "Floats"
     sharpe_ratio: "Floats"
     max_drawdown: "Floats"
-    trades: "NDArray[np.int64]"
+    trades: "Numbers"
     daily_returns: "Floats | None" = None
 
 
@@ -91,7 +89,9 @@ def screen_grid(
         run_points(contract, panel, points[begin : begin + height], first_bar, capital, cost_model)
         for begin in range(0, max(len(points), 1), height)
     ]
-    found = [figures(block, panel, first_bar) for block in blocks]
+    found = [
+        figures(block, panel, first_bar, with_daily_returns=with_daily_returns) for block in blocks
+    ]
     return GridResult(
         final_return=_joined(found, "final_return"),
         sharpe_ratio=_joined(found, "sharpe_ratio"),
@@ -115,6 +115,8 @@ def run_points(
     desks = []
     for column, symbol in enumerate(panel.symbols):
         bars = SymbolBars.of(panel, column, first_bar, ratios)
+        if bars.first == len(bars) or not points:
+            continue
         desks.append(
             Desk.of(
                 contract,
@@ -129,7 +131,8 @@ def run_points(
             )
         )
     rows = len(panel.bars) - first_bar
-    accounts = Accounts(columns, desks, contract.risk_model, cost_model, capital, rows)
+    share = 1.0 / len(panel.symbols)
+    accounts = Accounts(columns, desks, share, contract.risk_model, cost_model, capital, rows)
     accounts.run()
     return accounts
 
