@@ -4,9 +4,9 @@ Samplers see places on the axes of the grid, never values, so that nothing they 
 outside of it.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, product
 from random import Random
 from typing import TYPE_CHECKING, final
 
@@ -26,6 +26,10 @@ _Key = frozenset[tuple[str, int | float]]
 
 BATCH = 32
 """Points that are judged together: the more, the faster, and the less a sampler learns."""
+
+LEARNED = 256
+"""Points that a sampler which learns proposes; what it costs grows with their square, so the
+others are drawn at random."""
 
 _GENERATION = 16  # of CMA-ES
 
@@ -62,7 +66,8 @@ def search_points(
         contract: Whose space is searched.
         objective: Judges points; called with about :data:`BATCH` of them, or with all where no
             sampler has to learn.
-        sampler: Who proposes points. The grid is walked in even strides.
+        sampler: Who proposes points; of more than :data:`LEARNED` the first ones, unless it draws
+            at random. A grid is thinned on every axis.
         count: How many points are wanted.
         seed: Of the proposals, from 0 to 2**32 - 1.
         tried: Points that are neither judged nor returned, as :func:`point_key` gives them.
@@ -71,13 +76,13 @@ def search_points(
     grid, own = search.grid, contract.parameters
     if grid.size <= count + len(search.closed):
         search.judge((own, *map(grid.point, range(grid.size))), count)
-    elif sampler is Sampler.GRID:
-        places = (number * grid.size // count for number in range(count))
-        search.judge((own, *map(grid.point, places)), count)
     else:
+        if sampler is Sampler.GRID:
+            search.judge((own, *_coarser(grid, count)), count)
+        elif sampler is not Sampler.RANDOM:
+            _ask(search, _study(sampler, seed), own, min(count, LEARNED), BATCH)
         # What does not learn has no need of turns.
-        batch = count if sampler is Sampler.RANDOM else BATCH
-        _ask(search, _study(sampler, seed), own, count, batch)
+        _ask(search, _study(Sampler.RANDOM, seed), own, count, count)
     missing = count - len(search.found)
     if missing > 0:
         random = Random(seed)  # noqa: S311 - not for secrets
@@ -143,6 +148,31 @@ def _ask(search: _Search, study: "optuna.Study", own: "Parameters", count: int, 
                 study.tell(trial, state=optuna.trial.TrialState.FAIL)
             else:
                 study.tell(trial, _UNDEFINED if known.score is None else known.score)
+
+
+def _coarser(grid: Grid, count: int) -> Iterator[dict[str, int | float]]:
+    # The finest grid of at most so many points that spans the whole one evenly, in order.
+    levels, size = dict.fromkeys(grid.axes, 1), 1
+    while True:
+        finer = [
+            name
+            for name, axis in grid.axes.items()
+            if levels[name] < axis.count and size // levels[name] * (levels[name] + 1) <= count
+        ]
+        if not finer:
+            break
+        coarsest = max(finer, key=lambda name: grid.axes[name].count / levels[name])
+        size = size // levels[coarsest] * (levels[coarsest] + 1)
+        levels[coarsest] += 1
+    spread = [_spread(axis.count, levels[name]) for name, axis in grid.axes.items()]
+    for places in product(*spread):
+        yield _at(grid, dict(zip(grid.axes, places, strict=True)))
+
+
+def _spread(count: int, levels: int) -> list[int]:
+    if levels == 1:
+        return [count // 2]
+    return [round(level * (count - 1) / (levels - 1)) for level in range(levels)]
 
 
 def _at(grid: Grid, places: Mapping[str, int]) -> dict[str, int | float]:
