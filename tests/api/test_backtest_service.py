@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import grpc
 import pytest
 from tests.api.fake_lab import FakeLab
-from tests.api.samples import FAILED_RESULT, REJECTION
+from tests.api.samples import FAILED_RESULT, REJECTION, RESULT
 
 from stratlab.campaigns.backtest import BacktestReport
 from stratlab.domain.errors import EngineUnavailableError
@@ -167,6 +167,44 @@ async def test_datasets_pages_in_name_order(api: SimpleNamespace) -> None:
     assert rest.next_page_token == ""
     assert rest.datasets[0].train.end == common_pb2.Date(year=2006, month=12, day=29)
     assert list(rest.datasets[0].caveats) == ["Survivors only."]
+
+
+def smoke_request(**smoke: object) -> strategy_service_pb2.ValidateStrategyRequest:
+    return strategy_service_pb2.ValidateStrategyRequest(
+        source=SOURCE, smoke=strategy_service_pb2.SmokeRun(**smoke)
+    )
+
+
+async def test_validate_strategy_with_a_smoke_run_asks_the_backtester(
+    api: SimpleNamespace, lab: FakeLab
+) -> None:
+    lab.backtester.report = BacktestReport(RESULT, REJECTION, Limits())
+    answer = await api.strategies.ValidateStrategy(smoke_request())
+    assert not answer.passed
+    assert [finding.rule for finding in answer.findings] == [f.rule for f in REJECTION.findings]
+    (request,) = lab.backtester.requests
+    assert (request.source, request.data_set) == (SOURCE, "us-daily")
+    assert (request.limits.cpu_seconds, request.limits.wall_seconds) == (30, 30)
+    assert request.runtime == "runc"
+
+
+@pytest.mark.parametrize(
+    ("smoke", "named"),
+    [
+        ({"seconds": 31}, "smoke.seconds"),
+        ({"seconds": -1}, "smoke.seconds"),
+        ({"data_set": "../x"}, "data_set"),
+        ({"symbols": ["A", "A"]}, "symbols"),
+    ],
+)
+async def test_validate_strategy_with_a_wrong_smoke_run_is_refused(
+    api: SimpleNamespace, lab: FakeLab, smoke: dict[str, object], named: str
+) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await api.strategies.ValidateStrategy(smoke_request(**smoke))
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert named in (caught.value.details() or "")
+    assert not lab.backtester.requests
 
 
 async def test_validate_strategy_reports_findings_of_the_real_screener(

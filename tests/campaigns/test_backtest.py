@@ -7,9 +7,9 @@ import pytest
 from tests.suites.small_lab import PanelData, ScriptedSandbox
 
 from stratlab.campaigns.backtest import Backtester, BacktestRequest
-from stratlab.domain.errors import InvalidInputError, PermissionDeniedError
+from stratlab.domain.errors import EngineError, InvalidInputError, PermissionDeniedError
 from stratlab.domain.market import CostModel, Tier
-from stratlab.domain.trial import Limits, Outcome
+from stratlab.domain.trial import Limits, Outcome, TrialPurpose
 from stratlab.evaluation import HostEvaluator
 from stratlab.screening import SubprocessScreener
 
@@ -84,3 +84,44 @@ async def test_rejected_source_starts_no_container_unless_screening_is_skipped()
     assert not sandbox.seen
     report = await lab.run(replace(hostile, skip_screening=True), lambda progress: None)
     assert report.result is not None
+
+
+IDLE = "def initialize(context):\n    pass\n\n\ndef handle_data(context, data):\n    pass\n"
+
+
+async def test_smoke_takes_the_first_year_of_train_and_tells_no_figures() -> None:
+    lab, sandbox = backtester()
+    report = await lab.smoke(replace(REQUEST, source=IDLE))
+    assert report.passed
+    assert [run.layer for run in report.layers][-1] == "smoke"
+    (spec,) = sandbox.seen
+    assert spec.purpose is TrialPurpose.SMOKE
+    assert spec.window.tier is Tier.TRAIN
+    assert (spec.window.end - spec.window.start).days < 365
+
+
+async def test_smoke_of_a_rejected_source_runs_nothing() -> None:
+    lab, sandbox = backtester()
+    report = await lab.smoke(replace(REQUEST, source="import socket\nsocket\n"))
+    assert not report.passed
+    assert not sandbox.seen
+
+
+@pytest.mark.parametrize(
+    ("outcome", "rule"),
+    [(Outcome.STRATEGY_ERROR, "strategy_error"), (Outcome.TIMEOUT_WALL, "timeout_wall"),
+     (Outcome.OUT_OF_MEMORY, "out_of_memory"), (Outcome.FORGED, "forged")],
+)  # fmt: skip
+async def test_smoke_that_fails_is_an_error_of_the_last_layer(outcome: Outcome, rule: str) -> None:
+    lab, sandbox = backtester()
+    sandbox.script = lambda call, trial: outcome
+    report = await lab.smoke(replace(REQUEST, source=IDLE))
+    assert not report.passed
+    assert [f.rule for f in report.of_layer("smoke")] == [rule]
+
+
+async def test_smoke_that_cannot_be_made_is_no_finding() -> None:
+    lab, sandbox = backtester()
+    sandbox.script = lambda call, trial: Outcome.INFRASTRUCTURE
+    with pytest.raises(EngineError, match="could not be made"):
+        await lab.smoke(replace(REQUEST, source=IDLE))

@@ -112,6 +112,53 @@ def test_backtests_share_a_server_and_report_what_happened(home: Path, tmp_path:
         assert server.wait(timeout=60) == 0
 
 
+IDLE = """
+def initialize(context):
+    pass
+
+def handle_data(context, data):
+    pass
+"""
+CLASS = """
+from zipline.api import order, symbol
+
+class BuyStrategy:
+    def should_trade(self, context, data):
+        return not context.portfolio.positions
+
+    def execute(self, context, data):
+        order(symbol(context.symbols[0]), int(context.params["shares"]))
+"""
+
+
+def test_smoke_runs_find_what_only_running_shows(home: Path, tmp_path: Path) -> None:
+    sources = {"buy": BUY, "class": CLASS, "crash": CRASH, "idle": IDLE}
+    for name, source in sources.items():
+        (tmp_path / f"{name}.py").write_text(source)
+    flags = ("--symbols", "IBM", "--params", "shares=100", "--json")
+    code, out, err = finish(home, "validate", str(tmp_path), "--smoke", *flags)
+    assert code == ExitCode.STRATEGY, err
+    record = json.loads(out)
+    found = {
+        Path(finding["path"]).stem: (finding["rule"], finding["severity"], finding["line"])
+        for finding in record["findings"]
+        if finding["layer"] == "smoke"
+    }
+    line = CRASH.splitlines().index('        raise KeyError("planned")') + 1
+    assert found == {
+        "crash": ("strategy_error", "error", line),
+        "idle": ("no_orders", "warning", 0),
+    }
+    (crash,) = [f for f in record["findings"] if f["rule"] == "strategy_error"]
+    assert "KeyError: 'planned' (in `raise KeyError(\"planned\")`)" in crash["message"]
+    assert {Path(file["path"]).stem: file["passed"] for file in record["files"]} == {
+        "buy": True,
+        "class": True,
+        "crash": False,
+        "idle": True,
+    }
+
+
 def test_campaign_without_a_server_is_interrupted_continued_and_reported(home: Path) -> None:
     with start(home, "campaign", "run", "--iterations", "1", "--seed", "7") as program:
         assert any("campaign_running" in line for line in program.stderr)

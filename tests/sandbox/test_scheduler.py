@@ -21,7 +21,7 @@ from stratlab.domain.errors import (
     UnsafeConfigurationError,
 )
 from stratlab.domain.market import Tier, Window
-from stratlab.domain.trial import Outcome
+from stratlab.domain.trial import Outcome, TrialClaim
 from stratlab.sandbox import readiness, reaper, scheduler
 from stratlab.sandbox.canary import REMEDIES, CanaryReport, LimitFinding
 from stratlab.sandbox.engine_facts import ContainerState
@@ -158,6 +158,42 @@ async def test_trial_that_never_starts_is_infrastructure_and_the_others_go_on(
         claims = await made.run(batch(trial("a"), trial("b")), ignore)
     assert [claim.outcome for claim in claims] == [Outcome.INFRASTRUCTURE, Outcome.SUCCEEDED]
     assert "exit code 1 (3 tries)" in claims[0].reason
+
+
+async def test_first_trial_that_cannot_be_run_is_not_judged_and_holds_the_others_back(
+    tmp_path: Path,
+) -> None:
+    async def judge(claim: TrialClaim) -> bool:
+        raise AssertionError("nothing is there to be judged")
+
+    async with sandbox(tmp_path, *(die_before_start,) * 3, honest) as (made, engine):
+        engine.exit_state = ContainerState(False, 1, False, "")
+        claims = await made.run(batch(trial("a"), trial("b")), ignore, judge)
+    assert [claim.outcome for claim in claims] == [Outcome.INFRASTRUCTURE]
+    async with sandbox(tmp_path) as (made, engine):
+        engine.refuse, engine.refuse_with = 99, EngineError("disk full")
+        claims = await made.run(batch(trial("a"), trial("b")), ignore, judge)
+    assert [claim.outcome for claim in claims] == [Outcome.INFRASTRUCTURE]
+
+
+async def test_first_trial_is_judged_once_although_a_later_one_needs_another_member(
+    tmp_path: Path,
+) -> None:
+    judged: list[str] = []
+
+    async def judge(claim: TrialClaim) -> bool:
+        judged.append(claim.trial_id)
+        return True
+
+    async with sandbox(tmp_path, die_in_second, honest) as (made, engine):
+        engine.exit_state = ContainerState(False, 137, True, "")
+        claims = await made.run(batch(*(trial(name) for name in "abc")), ignore, judge)
+    assert [claim.outcome for claim in claims] == [
+        Outcome.SUCCEEDED,
+        Outcome.OUT_OF_MEMORY,
+        Outcome.SUCCEEDED,
+    ]
+    assert judged == ["a"]
 
 
 async def test_trial_that_killed_its_member_is_charged_and_the_rest_gets_a_fresh_one(
