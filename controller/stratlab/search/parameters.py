@@ -151,7 +151,7 @@ def _ask(search: _Search, study: "optuna.Study", own: "Parameters", count: int, 
 
 
 def _coarser(grid: Grid, count: int) -> Iterator[dict[str, int | float]]:
-    # The finest grid of at most so many points that spans the whole one evenly, in order.
+    # A grid of at most so many points that spans the whole one evenly, in order.
     levels, size = dict.fromkeys(grid.axes, 1), 1
     while True:
         finer = [
