@@ -25,11 +25,11 @@ def screen(
     # An exponential mean of span 27 is Wilder's of length 14.
     ranges = vbt.ATR.run(bars["high"], bars["low"], close, window=27, ewm=True).atr.to_numpy()
     above = fast > slow
-    above[: lengths.max()] = False
     entries, exits = np.zeros_like(above), np.zeros_like(above)
     # One bar later, at whose open they are filled.
     entries[2:] = above[1:-1] & ~above[:-2]
     exits[2:] = ~above[1:-1] & above[:-2]
+    entries[np.arange(len(close))[:, None] <= points["slow"] + 1] = False
     stops = np.full((len(close), columns), np.nan)
     stops[1:] = (ranges[:-1] / close[:-1])[:, None] * points["stop"]
     portfolio = vbt.Portfolio.from_signals(
@@ -41,6 +41,8 @@ def screen(
         high=bars["high"][:, None],
         low=bars["low"][:, None],
         sl_stop=stops,
+        stop_entry_price="fillprice",
+        stop_exit_price="stopmarket",
         size=0.95,
         size_type="percent",
         direction="longonly",
