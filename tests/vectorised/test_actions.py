@@ -47,14 +47,16 @@ def _host(panel, side, units=101):
     bar = int(panel.bars[FIRST])
     order = Order(1, bar, Phase.BAR, "AAA", units if side == "long" else -units, OrderKind.MARKET)
     window = Window(Tier.TRAIN, _day(panel, FIRST), _day(panel, SESSIONS - 1))
-    return compute_metrics(reprice((order,), panel, window, CAPITAL, COSTS), CAPITAL)
+    repriced = reprice((order,), panel, window, CAPITAL, COSTS)
+    return compute_metrics(repriced, CAPITAL), float(repriced.leverage.max())
 
 
 def _compare(panel, side, units=101):
     grid = screen_grid(
         _holder(side, units), panel, [{}], first_bar=FIRST, capital=CAPITAL, cost_model=COSTS
     )
-    host = _host(panel, side, units)
+    host, leverage = _host(panel, side, units)
+    assert grid.max_leverage[0] == pytest.approx(leverage, rel=1e-9)
     assert grid.final_return[0] == pytest.approx(host.cum_returns_final, rel=1e-9)
     assert grid.max_drawdown[0] == pytest.approx(host.max_drawdown, rel=1e-9)
     assert grid.sharpe_ratio[0] == pytest.approx(host.sharpe_ratio, rel=1e-9)

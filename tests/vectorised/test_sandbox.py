@@ -75,6 +75,7 @@ def _compare(contract, trial, result, prices):
     assert grid.final_return[0] == pytest.approx(metrics.cum_returns_final, rel=1e-9)
     assert grid.sharpe_ratio[0] == pytest.approx(metrics.sharpe_ratio, rel=1e-9)
     assert grid.max_drawdown[0] == pytest.approx(metrics.max_drawdown, rel=1e-9)
+    assert grid.max_leverage[0] == pytest.approx(result.max_leverage, rel=1e-9)
     assert grid.trades[0] == metrics.total_trades
 
 

@@ -194,11 +194,12 @@ def _split_flows(
     rows, side = desk.split_rows, positions.entries.side
     flows = np.zeros((len(basis), len(rows)))
     for split, row in enumerate(rows.tolist()):
-        held = (entry_row < row) & (row <= exit_row)
-        basis = np.where(held, to_cents(basis * desk.brackets.split_ratios[split]), basis)
-        exact = positions.shares[:, split] / desk.brackets.split_ratios[split]
-        rest = side * (exact - np.trunc(exact))
-        flows[:, split] = np.where(held, to_cents(rest * basis), 0.0)
+        (held,) = ((entry_row < row) & (row <= exit_row)).nonzero()
+        ratio = desk.brackets.split_ratios[split]
+        basis[held] = to_cents(basis[held] * ratio)
+        exact = positions.shares[held, split] / ratio
+        rest = side[held] * (exact - np.trunc(exact))
+        flows[held, split] = to_cents(rest * basis[held])
     return flows
 
 

@@ -25,6 +25,7 @@ class Figures:
     final_return: "Floats"
     sharpe_ratio: "Floats"
     max_drawdown: "Floats"
+    max_leverage: "Floats"
     trades: "Numbers"
     daily_returns: "Floats | None"
 
@@ -43,9 +44,9 @@ def figures(
     sessions = panel.sessions[first_bar:]
     ends = np.append(np.flatnonzero(np.diff(sessions)), len(sessions) - 1)
     count, capital = len(accounts.points), accounts.capital
-    final, sharpe, drawdown = (np.full(count, np.nan) for _ in range(3))
+    final, sharpe, drawdown, leverage = (np.full(count, np.nan) for _ in range(4))
     returns = np.empty((count, len(ends))) if with_daily_returns else None
-    for block, at_close in equity(accounts):
+    for block, at_close, gross in equity(accounts):
         path = np.empty((len(at_close), len(ends) + 1))
         path[:, 0] = capital
         path[:, 1:] = at_close if len(ends) == len(sessions) else at_close[:, ends]
@@ -54,18 +55,20 @@ def figures(
         with np.errstate(all="ignore"):
             daily = np.diff(path, axis=1) / path[:, :-1]
             sharpe[block] = _sharpe(daily, panel.sessions_per_year)
+            # As zipline has it: below zero where the equity is, which no limit sees.
+            leverage[block] = np.fmax.reduce(gross / at_close, axis=1)
         # After a close without equity returns have no meaning.
         sharpe[block][path.min(axis=1) <= 0] = np.nan
         if returns is not None:
             returns[block] = daily
-    return Figures(final, sharpe, drawdown, _trades(accounts), returns)
+    return Figures(final, sharpe, drawdown, leverage, _trades(accounts), returns)
 
 
-def equity(accounts: "Accounts") -> "Iterator[tuple[slice, Floats]]":
-    """Yield blocks of points with their cash and positions at the close of each traded row.
+def equity(accounts: "Accounts") -> "Iterator[tuple[slice, Floats, Floats]]":
+    """Yield blocks of points with what they are worth at the close of each traded row.
 
     Yields:
-        Which points, and their equity, shape (points, T).
+        Which points, their equity and their gross exposure, both of shape (points, T).
     """
     count, rows = len(accounts.points), accounts.rows
     flows = _Changes.of(accounts, (_flows(accounts.desks, each) for each in accounts.bookings))
@@ -81,11 +84,13 @@ def equity(accounts: "Accounts") -> "Iterator[tuple[slice, Floats]]":
         block = slice(begin, min(begin + height, count))
         found = flows.summed(block)
         found += accounts.capital
+        gross = np.zeros_like(found)
         for desk, own in zip(accounts.desks, steps, strict=True):
             held = own.summed(block)
             held *= desk.marks
             found += held
-        yield block, found
+            gross += np.abs(held, out=held)
+        yield block, found, gross
 
 
 def _sharpe(returns: "Floats", sessions_per_year: int) -> "Floats":

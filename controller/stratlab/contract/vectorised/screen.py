@@ -45,6 +45,8 @@ class GridResult:
         final_return: Equity at the end over the capital, minus 1.
         sharpe_ratio: Annual, of daily returns; NaN without volatility, or when wiped out.
         max_drawdown: At most 0.
+        max_leverage: Largest gross exposure over equity at a close; the harness ends a trial
+            whose leverage is above its limit, here nothing does.
         trades: Closed round trips.
         daily_returns: Shape (points, sessions), None unless asked for.
     """
@@ -52,6 +54,7 @@ class GridResult:
     final_return: "Floats"
     sharpe_ratio: "Floats"
     max_drawdown: "Floats"
+    max_leverage: "Floats"
     trades: "Numbers"
     daily_returns: "Floats | None" = None
 
@@ -96,6 +99,7 @@ def screen_grid(
         final_return=_joined(found, "final_return"),
         sharpe_ratio=_joined(found, "sharpe_ratio"),
         max_drawdown=_joined(found, "max_drawdown"),
+        max_leverage=_joined(found, "max_leverage"),
         trades=np.concatenate([each.trades for each in found]),
         daily_returns=_joined(found, "daily_returns") if with_daily_returns else None,
     )
