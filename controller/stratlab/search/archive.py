@@ -86,8 +86,8 @@ class Archive:
         if elite is not None:
             self._place(island, elite)
         turns = (summary.number - 1) // self._islands.count + 1
-        best = self.best(island)
-        if best is not None and turns % self._islands.migration_interval == 0:
+        is_due = turns % self._islands.migration_interval == 0
+        if is_due and (best := self.best(island)) is not None:
             self._place((island + 1) % self._islands.count, best)
 
     def elites(self, island: int) -> list[Elite]:

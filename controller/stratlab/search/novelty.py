@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from stratlab.contract.model import StrategyContract
     from stratlab.domain.generation import IterationSummary
     from stratlab.domain.strategy import Candidate
-    from stratlab.domain.trial import Parameters
 
 _CACHED = 32_768
 
@@ -82,22 +81,19 @@ class NoveltyIndex:
         known = fingerprint(candidate.contract)
         own = (known.structure, candidate.hash, iteration)
         self._vectors.setdefault(known.tokens, own)
-        self._defaults.setdefault(canonical_key(candidate), own[1:])
-        for point in _points(candidate):
-            key = _canonical(candidate.contract, tuple(sorted(point.items())))
-            self._points.setdefault(key, (candidate.hash, iteration))
+        defaults, *points = _keys(candidate)
+        self._defaults.setdefault(defaults, own[1:])
+        for key in points:
+            self._points.setdefault(key, own[1:])
 
     def precedent(self, candidate: "Candidate") -> Precedent | None:
         """Return what a candidate repeats, None when it is novel."""
         if not candidate.contract:
             return self._code_precedent(candidate)
-        keys = [
-            _canonical(candidate.contract, tuple(sorted(point.items())))
-            for point in _points(candidate)
-        ]
-        earlier = self._defaults.get(canonical_key(candidate))
-        if earlier is None and all(key in self._points for key in keys):
-            earlier = self._points[keys[0]]
+        defaults, *points = _keys(candidate)
+        earlier = self._defaults.get(defaults)
+        if earlier is None and all(key in self._points for key in points):
+            earlier = self._points[points[0]]
         if earlier is not None:
             return Precedent(*earlier, "it does the same")
         return self._rearranged(fingerprint(candidate.contract))
@@ -192,5 +188,11 @@ def _canonical(contract: str, point: tuple[tuple[str, int | float], ...]) -> str
     return canonical_hash(load_contract(contract), dict(point))
 
 
-def _points(candidate: "Candidate") -> "tuple[Parameters, ...]":
-    return candidate.parameter_points or (candidate.parameters,)
+def _keys(candidate: "Candidate") -> list[str]:
+    # Of its defaults, then of each point that runs.
+    keys = [canonical_key(candidate)]
+    for point in candidate.parameter_points or (candidate.parameters,):
+        is_default = point == candidate.parameters
+        items = () if is_default else tuple(sorted(point.items()))
+        keys.append(keys[0] if is_default else _canonical(candidate.contract, items))
+    return keys
