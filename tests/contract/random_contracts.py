@@ -64,6 +64,16 @@ class _Draft:
             "exit_rules": exits,
             "risk_model": risk,
             "optimization_space": self.space,
+        } | (self.rest() if self.longer else {})
+
+    def rest(self) -> dict:
+        random = self.random
+        for space in self.space.values():
+            space["enabled"] = random.random() < 0.8
+        return {
+            "markets": random.sample(["AAA", "BBB", "CCC"], random.randint(0, 3)),
+            "gates": {"max_drawdown": 0.4, "min_total_trades": random.randint(0, 9)},
+            "execution": {"intrabar": "tv_path", "pyramiding": 0},
         }
 
     def risk(self) -> dict:
@@ -124,14 +134,16 @@ class _Draft:
         }
         self.indicators[identifier] = {"id": identifier, "name": name, "params": params}
         if not kind.reads_bars:
-            self.indicators[identifier]["source"] = random.choice(SERIES)
+            sources = (*SERIES, *(["volume"] if self.longer else ()))
+            self.indicators[identifier]["source"] = random.choice(sources)
         if self.longer and random.random() < 0.25:
             self.indicators[identifier]["timeframe"] = random.choice(self.longer)
         return identifier
 
     def reference(self) -> str:
         random = self.random
-        text, longer = random.choice(SERIES), self.longer
+        # Volume is adjusted in its own way, which the first seeds leave out.
+        text, longer = random.choice((*SERIES, *(["volume"] if self.longer else ()))), self.longer
         if random.random() < 0.6:
             text = self.indicator()
             longer = () if "timeframe" in self.indicators[text] else longer

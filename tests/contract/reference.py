@@ -56,6 +56,8 @@ class Market:
             if session <= now:
                 older = np.array(sessions) < session
                 rows[older, :4] *= ratio
+                if session in self.splits:
+                    rows[older, 4] = rows[older, 4] / ratio
         rows[:, :4] = np.round(rows[:, :4], 3)
         return {name: rows[:, place] for place, name in enumerate(FIELDS)}, sessions
 

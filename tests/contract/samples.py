@@ -37,6 +37,35 @@ _SAMPLE = {
 }
 
 
+_LONGER = {
+    "schema_version": "1.0.0",
+    "strategy_id": "longer_sample",
+    "version": "0.1.0",
+    "thesis": "What the week says holds for the day.",
+    "indicators": [
+        {"id": "fast", "name": "sma", "params": {"length": 3}},
+        {"id": "trend", "name": "ema", "timeframe": "1w", "params": {"length": "$weeks"}},
+        {"id": "range", "name": "atr", "timeframe": "2d", "params": {"length": 4}},
+        {"id": "macd", "name": "macd", "params": {"fast": 2, "slow": 4, "signal": 2}},
+    ],
+    "entry_rules": [
+        {"id": "up", "side": "long", "when": "fast > trend and close > lowest(low@1M, 5)"},
+        {"id": "down", "side": "short", "when": "macd.hist@1w < 0 and not rising(fast@2d, 1)"},
+    ],
+    "exit_rules": [{"id": "old", "side": "long", "when": "bars_held >= 8 or close < open@1w[2]"}],
+    "risk_model": {
+        "stop": {"kind": "atr", "indicator": "range", "mult": 2},
+        "sizing": {"kind": "percent_equity", "percent": 60},
+    },
+    "optimization_space": {"weeks": {"min": 2, "max": 9, "step": 1, "value": 3, "kind": "int"}},
+}
+
+
+def longer_fields() -> dict[str, Any]:
+    """Return a fresh copy of a contract that reads bars of two days, weeks and months."""
+    return deepcopy(_LONGER)
+
+
 def sample_fields() -> dict[str, Any]:
     """Return a fresh copy of the sample."""
     return deepcopy(_SAMPLE)

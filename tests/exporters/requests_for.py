@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from stratlab.contract.candidate import candidate_from_contract, candidate_hash
+from stratlab.contract.document import load_contract
 from stratlab.domain.strategy import Candidate, GeneratorKind, Lineage
 from stratlab.generation import load_templates
 from stratlab_exporters import ExportRequest
@@ -60,6 +61,13 @@ class RiseStrategy:
 def template_request(name: str, **changes: object) -> ExportRequest:
     """Return the request of a template at its defaults."""
     candidate = candidate_from_contract(load_templates()[name], LINEAGE)
+    request = ExportRequest(candidate, candidate.parameters, ("AAPL", "MSFT"))
+    return replace(request, **changes)
+
+
+def contract_request(fields: dict, **changes: object) -> ExportRequest:
+    """Return the request of a contract."""
+    candidate = candidate_from_contract(load_contract(fields), LINEAGE)
     request = ExportRequest(candidate, candidate.parameters, ("AAPL", "MSFT"))
     return replace(request, **changes)
 

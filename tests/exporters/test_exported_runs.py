@@ -5,8 +5,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.contract.samples import longer_fields
 from tests.contract.sandboxed_zipline import run_jobs
-from tests.exporters.requests_for import CLASS_CODE, FREE_CODE, source_request, template_request
+from tests.exporters.requests_for import (
+    CLASS_CODE,
+    FREE_CODE,
+    contract_request,
+    source_request,
+    template_request,
+)
 from tests.runner.conftest import run_inside
 from tests.runner.host import day
 from tests.runner.market import Market, random_market
@@ -32,6 +39,7 @@ def requests() -> dict[str, ExportRequest]:
     # Shorter than the defaults, so that two years give some trades.
     quick = {"fast_length": 5, "slow_length": 45, "stop_mult": 2.0}
     found["quick"] = template_request("ema_cross_atr", **common | {"parameters": quick})
+    found["longer"] = contract_request(longer_fields(), **common)
     found["free"] = source_request(FREE_CODE, **common)
     found["class"] = source_request(CLASS_CODE, **common)
     return found
@@ -86,7 +94,7 @@ def member(market: Market, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield running
 
 
-@pytest.mark.parametrize("name", [*load_templates(), "quick", "free", "class"])
+@pytest.mark.parametrize("name", [*load_templates(), "quick", "longer", "free", "class"])
 def test_exported_file_gives_the_orders_of_the_runner(
     name: str,
     member: Member,
@@ -115,7 +123,7 @@ def test_exported_file_gives_the_orders_of_the_runner(
     fills = [(place[fill.bar], fill.symbol, fill.amount, fill.price) for fill in result.fills]
     assert sorted(map(tuple, exported[name]["fills"])) == sorted(fills)
     assert exported[name]["value"] == pytest.approx(result.equity[-1][1], rel=1e-12)
-    assert len(orders) > (20 if name in {"quick", "free", "class"} else 0)
+    assert len(orders) > (20 if name in {"quick", "longer", "free", "class"} else 0)
 
 
 def test_exported_file_runs_as_a_script_on_an_unregistered_bundle(exported: dict) -> None:

@@ -63,7 +63,8 @@ def contract_hash(contract: StrategyContract) -> str:
 
 def contract_schema() -> dict[str, Any]:
     """Return the JSON schema of a contract document."""
-    return StrategyContract.model_json_schema(mode="validation")
+    dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    return dialect | StrategyContract.model_json_schema(mode="validation")
 
 
 def _read(document: str | bytes) -> object:
