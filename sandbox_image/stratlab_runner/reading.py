@@ -43,14 +43,15 @@ def read_source(source: str) -> Reading:
         ValueError, RecursionError, MemoryError: It cannot be parsed.
     """
     tree = ast.parse(source, STRATEGY_FILE)
-    called = _names_read(node for node in tree.body if not _is_ignored(node, set()))
-    tree.body = [node for node in tree.body if not _is_ignored(node, called)]
-    needed = _names_read(tree.body)
+    if any(_is_ignored(node, set()) for node in tree.body):
+        called = _names_read(node for node in tree.body if not _is_ignored(node, set()))
+        tree.body = [node for node in tree.body if not _is_ignored(node, called)]
     left_out: list[tuple[int, str]] = []
-    for node in ast.walk(tree):
-        for block in (getattr(node, name, None) for name in ("body", "orelse", "finalbody")):
-            if isinstance(block, list):
-                block[:] = [_needed_part(statement, needed, left_out) for statement in block]
+    refusing = [block for block in _blocks(tree) if any(map(_is_refused, block))]
+    if refusing:
+        needed = _names_read(tree.body)
+        for block in refusing:
+            block[:] = [_needed_part(statement, needed, left_out) for statement in block]
     return Reading(tree, tuple(sorted(left_out)))
 
 
@@ -79,6 +80,17 @@ def _is_allowed(name: str) -> bool:
     if module is None or module == name or module not in NAMES_OF:
         return module is not None
     return name.removeprefix(f"{module}.") in NAMES_OF[module]
+
+
+def _blocks(tree: ast.Module) -> Iterator[list[ast.stmt]]:
+    for node in ast.walk(tree):
+        for block in (getattr(node, name, None) for name in ("body", "orelse", "finalbody")):
+            if isinstance(block, list):
+                yield block
+
+
+def _is_refused(statement: ast.stmt) -> bool:
+    return isinstance(statement, _Import) and any(True for _ in refused_imports(statement))
 
 
 def _is_ignored(node: ast.stmt, called: set[str]) -> bool:
