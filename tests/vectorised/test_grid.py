@@ -135,12 +135,6 @@ def test_first_bar_outside_of_the_panel_is_refused(first_bar):
         _screen(load_templates()["ema_cross_atr"], [{}], first_bar=first_bar)
 
 
-def test_path_of_another_kind_is_refused():
-    fields = sample_fields() | {"execution": {"intrabar": "stop_first"}}
-    with pytest.raises(InvalidContractError, match=r"tv_path"):
-        _screen(load_contract(fields), [{}])
-
-
 def test_bars_that_make_no_longer_ones_are_refused():
     contract = random_contract(4, "1h", ["4h"])
     assert "4h" in str(contract)

@@ -135,7 +135,7 @@ def _bases(
             touched, done = max(touched, older), done + 1
         for name, values in current.items():
             shown = values.copy()
-            # Zipline rounds what it has adjusted to what it stores.
-            shown[:touched] = np.round(shown[:touched], _DECIMALS if name != "volume" else 0)
+            # Zipline rounds what it has adjusted, volumes as well.
+            shown[:touched] = np.round(shown[:touched], _DECIMALS)
             stacks[name].append(shown)
     return bounds, {name: np.stack(stack) for name, stack in stacks.items()}

@@ -20,7 +20,6 @@ from stratlab.contract.vectorised.bars import SymbolBars
 from stratlab.contract.vectorised.desk import Desk
 from stratlab.contract.vectorised.figures import Figures, figures
 from stratlab.contract.vectorised.points import Points
-from stratlab.contract.vectorised.refusals import refuse_what_is_missing
 from stratlab.domain.errors import InvalidSpecError
 from stratlab.domain.market import CostModelKind
 from stratlab.domain.valuation import adjustment_ratios, closing_prices
@@ -81,11 +80,10 @@ def screen_grid(
         with_daily_returns: Whether to keep the daily returns.
 
     Raises:
-        InvalidContractError: The contract asks for something this back-end cannot do.
+        InvalidContractError: The panel's bars make no bars of a timeframe that rules read.
         InvalidParametersError: A point is not one of the contract's space.
         InvalidSpecError: The cost model is another one, or there is no bar to trade.
     """
-    refuse_what_is_missing(contract)
     _refuse_other_worlds(panel, first_bar, cost_model)
     height = max(_CELLS // max(len(panel.bars), 1), 1)
     blocks = [

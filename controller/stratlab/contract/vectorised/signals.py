@@ -12,7 +12,6 @@ from stratlab.contract.python_rules import uses_position
 from stratlab.contract.vectorised.bars import SymbolBars
 from stratlab.contract.vectorised.desk import prepared
 from stratlab.contract.vectorised.points import Points
-from stratlab.contract.vectorised.refusals import refuse_what_is_missing
 from stratlab.domain.valuation import adjustment_ratios
 
 if TYPE_CHECKING:
@@ -57,11 +56,10 @@ def signals(
             read them are left out without.
 
     Raises:
-        InvalidContractError: The contract asks for something this back-end cannot do.
+        InvalidContractError: The panel's bars make no bars of a timeframe that rules read.
         InvalidParametersError: The parameters are not those of the contract.
         ValueError: The panel has no such symbol.
     """
-    refuse_what_is_missing(contract)
     lowered, points = lower(contract), Points(contract, [parameters])
     column = panel.symbols.index(symbol)
     bars = SymbolBars.of(panel, column, first_bar, adjustment_ratios(panel))
