@@ -74,6 +74,7 @@ def test_prompt_names_everything_of_the_catalogue() -> None:
     for part in told["contract"]["parts"]:
         assert all(f"- {field['name']}: " in prompt for field in part["fields"])
     assert "numpy 2.0" in prompt
+    assert "should_trade, execute" in prompt
     assert "- order(asset): Place." in prompt
     assert "- RSI: Strength (inputs close; window_length 15)" in prompt
 

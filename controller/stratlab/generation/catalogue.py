@@ -16,6 +16,7 @@ from stratlab.contract.surface import contract_surface
 from stratlab.domain.errors import EngineError
 from stratlab.domain.market import DataSet
 from stratlab.domain.trusted_jobs import TrustedJobs
+from stratlab_runner.class_style import CLASS_METHODS, CLASS_SUFFIX
 
 SURFACE_MODULE = "stratlab_runner.describe_surface"
 """The trusted job that writes down what an image holds."""
@@ -36,6 +37,7 @@ def build_catalogue(
     return {
         "data_sets": [_data_set(each) for each in data_sets],
         "contract": contract_surface(),
+        "class_style": {"suffix": CLASS_SUFFIX, "methods": list(CLASS_METHODS)},
         "sandbox": sandbox,
     }
 
@@ -76,7 +78,7 @@ def prompt_text(catalogue: Mapping[str, Any]) -> str:
         *_contract_sections(catalogue["contract"]),
     ]
     if catalogue["sandbox"] is not None:
-        sections += _sandbox_sections(catalogue["sandbox"])
+        sections += _sandbox_sections(catalogue["sandbox"], catalogue["class_style"])
     return "\n\n".join("\n".join([f"## {title}", *lines]) for title, lines in sections) + "\n"
 
 
@@ -166,13 +168,17 @@ def _indicator_line(indicator: Mapping[str, Any]) -> str:
     )
 
 
-def _sandbox_sections(sandbox: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
+def _sandbox_sections(
+    sandbox: Mapping[str, Any], class_style: Mapping[str, Any]
+) -> Iterator[tuple[str, list[str]]]:
     modules = [f"{name} {version}" for name, version in sandbox["modules"].items()]
+    methods = ", ".join(class_style["methods"])
     yield "Python source: modules that may be imported", [", ".join(modules)]
     yield (
         "Python source: functions and context",
         [
             f"zipline calls: {', '.join(sandbox['entry_points'])}.",
+            f"Or one class named ...{class_style['suffix']} with {methods}.",
             f"Set on context: {', '.join(sandbox['context'])}.",
         ],
     )
