@@ -4,7 +4,7 @@ import pytest
 
 from stratlab.contract.document import load_contract
 from stratlab.contract.language import format_rule
-from stratlab.contract.lowering import lower, warm_up_bars
+from stratlab.contract.lowering import history_sessions, longer_warm_up, lower, warm_up_bars
 from stratlab.contract.model import StrategyContract
 
 
@@ -79,3 +79,37 @@ def test_lower_hoists_expressions_under_windows_once() -> None:
         "crosses_below(close, entry_price * 0.9) and rising(_x1, 1)"
     )
     assert lowered.exits[0].text.endswith("rising(highest(close - open, 3), 1)")
+
+
+@pytest.mark.parametrize(
+    ("when", "own", "longer"),
+    [
+        ("close@1w > 1", 0, {"1w": 1}),
+        ("close@1w[3] > 1", 3, {"1w": 1}),
+        ("ema@1M > 1", 0, {"1M": 10}),
+        ("ema > ema@1M and close@2d > 1", 9, {"1M": 10, "2d": 1}),
+        ("macd.line@1w > 1", 0, {"1w": 34}),
+        ("crosses_above(rsi@60d, 50)", 1, {"60d": 15}),
+        ("rising(highest(ema@1w, 4), 2)", 5, {"1w": 10}),
+    ],
+)
+def test_warm_up_counts_own_bars_and_longer_ones(when: str, own: int, longer: dict) -> None:
+    contract = _contract(when)
+    assert warm_up_bars(contract, {}) == own
+    assert longer_warm_up(contract, {}) == longer
+
+
+def test_longer_series_are_streams_of_their_own() -> None:
+    lowered = lower(_contract("ema > ema@1w and crosses_above(macd.hist@1w[1], macd.line@1M)"))
+    assert [stream.name for stream in lowered.streams] == ["ema", "ema__1w", "macd__1M", "macd__1w"]
+    assert set(lowered.depths) == {"close", "ema", "ema__1w", "macd_hist__1w", "macd_line__1M"}
+    assert {name: [s.name for s in streams] for name, streams in lowered.longer.items()} == {
+        "1M": ["macd__1M"],
+        "1w": ["ema__1w", "macd__1w"],
+    }
+
+
+def test_history_is_as_long_as_the_slowest_timeframe_needs() -> None:
+    assert history_sessions(_contract("ema > 1"), {}) == 3 * 9 + 250
+    assert history_sessions(_contract("ema > close@1w"), {}) == 7 * (3 * 1 + 250)
+    assert history_sessions(_contract("ema@2M > 1"), {}) == 62 * (3 * 10 + 250)

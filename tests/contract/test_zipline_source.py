@@ -2,8 +2,10 @@
 
 import ast
 import hashlib
+import math
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -87,6 +89,27 @@ def test_compiled_strategy_takes_exactly_its_parameters(given: dict, expected: o
     else:
         assert namespace["parameters"](given) == expected
         assert list(map(type, namespace["parameters"](given).values())) == [int, int, float]
+
+
+def test_compiled_strategy_refuses_bars_that_do_not_make_its_longer_ones() -> None:
+    fields = longer_fields() | {"timeframes": ["1h"]}
+    fields["entry_rules"][0]["when"] += " and close@4h > open@4h"
+    tree = ast.parse(compile_to_zipline(load_contract(fields)))
+    body = [
+        node
+        for node in tree.body
+        if getattr(node, "name", "") in {"initialize", "parameters"}
+        or (isinstance(node, ast.Assign) and ast.unparse(node.targets[0]).isupper())
+    ]
+    namespace: dict = {"math": math, "Trader": lambda *given: given, "symbol": str}
+    exec(compile(ast.Module(body, []), "<strategy>", "exec"), namespace)  # noqa: S102 - our own
+    for timeframe in ("4h", "1d"):
+        context = SimpleNamespace(timeframe=timeframe, params={}, symbols=())
+        with pytest.raises(ValueError, match=f"bars of {timeframe} do not make the longer bars"):
+            namespace["initialize"](context)
+    context = SimpleNamespace(timeframe="30m", params={}, symbols=("AAA",))
+    namespace["initialize"](context)
+    assert context.traders == [("AAA", {"weeks": 3}, 1.0)]
 
 
 def test_compile_free_text_never_reaches_code() -> None:
