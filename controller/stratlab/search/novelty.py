@@ -1,6 +1,7 @@
 """Tells before anything is run whether a candidate was tried before."""
 
 import math
+from array import array
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, final
@@ -68,6 +69,9 @@ class NoveltyIndex:
         self._points: dict[str, tuple[str, int]] = {}
         self._defaults: dict[str, tuple[str, int]] = {}
         self._vectors: dict[frozenset[str], tuple[str, str, int]] = {}
+        # Token -> rows of the vectors that have it; a row is the place of its size.
+        self._rows: dict[str, array[int]] = {}
+        self._sizes = array("d")
         self._code = CodeIndex()
         for summary in history:
             if summary.candidate is not None:
@@ -80,7 +84,11 @@ class NoveltyIndex:
             return
         known = fingerprint(candidate.contract)
         own = (known.structure, candidate.hash, iteration)
-        self._vectors.setdefault(known.tokens, own)
+        if known.tokens not in self._vectors:
+            self._vectors[known.tokens] = own
+            for token in known.tokens:
+                self._rows.setdefault(token, array("i")).append(len(self._sizes))
+            self._sizes.append(len(known.tokens))
         defaults, *points = _keys(candidate)
         self._defaults.setdefault(defaults, own[1:])
         for key in points:
@@ -110,12 +118,18 @@ class NoveltyIndex:
 
         For contracts the cosine of the factor vectors: 1 for the same parts, 0 for none in common.
         """
+        import numpy as np  # noqa: PLC0415 - keeps start-up fast
+
         if not candidate.contract:
             found = self._code.nearest(candidate.source)
             return found.similarity if found is not None else 0.0
         tokens = fingerprint(candidate.contract).tokens
-        squares = [len(tokens & other) ** 2 / len(other) for other in self._vectors]
-        return math.sqrt(max(squares, default=0.0) / len(tokens))
+        rows = [np.frombuffer(self._rows[t], np.intc) for t in tokens if t in self._rows]
+        if not rows:
+            return 0.0
+        shared = np.bincount(np.concatenate(rows), minlength=len(self._sizes))
+        scores = shared / np.sqrt(np.frombuffer(self._sizes))
+        return float(scores.max()) / math.sqrt(len(tokens))
 
     def _rearranged(self, wanted: Fingerprint) -> Precedent | None:
         # Sets of tokens with a similarity of 1 are equal, so that this needs no search.
