@@ -19,6 +19,7 @@ from stratlab.contract.document import (
     load_contract,
 )
 from stratlab.contract.indicators import REGISTRY
+from stratlab.contract.zipline_source import compile_to_zipline
 from stratlab.domain.errors import InvalidContractError
 from stratlab.generation import load_templates
 
@@ -103,6 +104,19 @@ def test_explain_tells_in_words_and_numbers(stratlab, good: Path, bad: Path) -> 
     assert refused.code == 2
     assert "col 9: unknown series 'nope'" in refused.err
     assert refused.out == ""
+
+
+def test_compile_prints_the_source_that_screening_takes(stratlab, good: Path, bad: Path) -> None:
+    ended = stratlab("contract", "compile", str(good))
+    assert ended.code == 0
+    assert ended.out == compile_to_zipline(load_contract(sample_fields()))
+    source = good.with_suffix(".py")
+    source.write_text(ended.out)
+    assert stratlab("validate", str(source)).code == 0
+    assert (
+        json.loads(stratlab("contract", "compile", str(good), "--json").out)["source"] == ended.out
+    )
+    assert stratlab("contract", "compile", str(bad)).code == 2
 
 
 def test_fmt_prints_checks_and_writes_the_one_form(stratlab, good: Path) -> None:

@@ -31,7 +31,7 @@ BY_HAND = [
     ("atr", {"length": 3}, {"value": (2, [3.0, 3 + (6 - 3) / 3])}),
     # Population deviation of 10, 12 and of 12, 9.
     ("stdev", {"length": 2}, {"value": (1, [1.0, 1.5])}),
-    # Fast: 10, 12, 9, 14 themselves; slow (2): 11, 11 + 2/3 * (9 - 11), ...; signal (2) of the line.
+    # Fast: the closes; slow (2): 11, then two thirds of the way to 9; signal (2): a mean first.
     (
         "macd",
         {"fast": 1, "slow": 2, "signal": 2},

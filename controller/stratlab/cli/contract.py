@@ -98,6 +98,20 @@ def explain(file: _FileArgument, as_json: JsonOption = False) -> None:
             print_line(f"  {line}")
 
 
+@app.command("compile")
+def compile_contract(file: _FileArgument, as_json: JsonOption = False) -> None:
+    """Print the zipline source of a contract, as `stratlab backtest` takes it."""
+    from stratlab.contract.document import contract_hash
+    from stratlab.contract.zipline_source import compile_to_zipline
+
+    contract = _load(file)
+    source = compile_to_zipline(contract)
+    if as_json:
+        print_json({"hash": contract_hash(contract), "source": source})
+    else:
+        _print_text(source)
+
+
 @app.command()
 def fmt(
     files: _FilesArgument,
