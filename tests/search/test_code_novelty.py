@@ -5,7 +5,7 @@ import json
 from importlib.resources import files
 
 import pytest
-from benchmarks.calibrate_novelty import ALGORITHMS, COPIES, renamed
+from benchmarks.calibrate_novelty import ALGORITHMS, COPIES, HELD_OUT, renamed
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,6 +54,16 @@ def test_no_algorithm_of_the_corpus_is_a_copy_of_another(name: str) -> None:
     found = index_of(*others).nearest(SOURCES[name])
     assert found is not None
     assert not found.is_copy
+
+
+def test_no_honest_source_that_was_held_out_is_a_copy_of_another() -> None:
+    others = {path.name: path.read_text() for path in sorted(HELD_OUT.glob("*.py"))}
+    assert len(others) >= 20
+    for name, source in others.items():
+        rest = [text for other, text in others.items() if other != name]
+        found = index_of(*rest, *SOURCES.values()).nearest(source)
+        assert found is not None
+        assert not found.is_copy, (name, found.key)
 
 
 @pytest.mark.parametrize("kind", COPIES)
