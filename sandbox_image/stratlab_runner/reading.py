@@ -83,10 +83,17 @@ def _is_allowed(name: str) -> bool:
 
 
 def _blocks(tree: ast.Module) -> Iterator[list[ast.stmt]]:
-    for node in ast.walk(tree):
-        for block in (getattr(node, name, None) for name in ("body", "orelse", "finalbody")):
+    # No expression holds statements, so none is looked into.
+    stack: list[ast.AST] = [tree]
+    while stack:
+        node = stack.pop()
+        for name in ("body", "orelse", "finalbody"):
+            block = getattr(node, name, None)
             if isinstance(block, list):
                 yield block
+                stack += block
+        for name in ("handlers", "cases"):
+            stack += getattr(node, name, ())
 
 
 def _is_refused(statement: ast.stmt) -> bool:

@@ -135,9 +135,9 @@ def _check_name(node: ast.AST, name: str) -> Iterator[Finding]:
 def _check_named(source: StrategySource, call: ast.Call, defined: set[str]) -> Iterator[Finding]:
     # Attributes that a text names: getattr(x, "name"), methodcaller("name"), df.agg("name").
     origins = source.names.origins(call.func)
-    if "logging.basicConfig" in origins:
-        if any(keyword.arg in {None, "filename"} for keyword in call.keywords):
-            yield rules.FILE_ACCESS.at(call, name="logging.basicConfig(filename=...)")
+    options = {keyword.arg for keyword in call.keywords}
+    if "logging.basicConfig" in origins and options & {None, "filename"}:
+        yield rules.FILE_ACCESS.at(call, name="logging.basicConfig(filename=...)")
     texts = _naming(call, origins)
     if origins & _GETTERS and not all(map(is_literal, texts)):
         yield rules.DYNAMIC_ATTRIBUTE.at(call, name=min(origins))

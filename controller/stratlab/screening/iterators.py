@@ -6,7 +6,7 @@ from typing import Final
 
 from stratlab.domain.strategy import Finding
 from stratlab.screening.folding import fold
-from stratlab.screening.loops import can_leave, is_forever, loops_of, yields
+from stratlab.screening.loops import can_leave, is_forever, yields
 from stratlab.screening.rules import static as rules
 from stratlab.screening.source import StrategySource
 
@@ -64,9 +64,9 @@ class _Endless:
         self._source = source
         self._generators = {
             function.name
-            for function in source.all(ast.FunctionDef)
-            for loop in loops_of(function)
+            for loop in source.all(ast.While)
             if is_forever(loop) and yields(loop) and not can_leave(loop)
+            if (function := source.function_of(loop)) is not None
         }
 
     def name(self, node: ast.expr) -> str | None:  # noqa: PLR0911 - one for each kind of iterator

@@ -4,15 +4,9 @@ import ast
 from collections.abc import Iterable, Iterator
 
 from stratlab.screening.folding import UNKNOWN, fold
-from stratlab.screening.names import Function
 
 Loop = ast.While | ast.For | ast.AsyncFor
 _Inner = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
-
-
-def loops_of(function: Function) -> Iterator[Loop]:
-    """Return the loops of a function itself."""
-    return (node for node in own_nodes(function.body) if isinstance(node, Loop))
 
 
 def own_nodes(body: Iterable[ast.AST]) -> Iterator[ast.AST]:

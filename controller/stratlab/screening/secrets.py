@@ -19,13 +19,14 @@ _LEAST: Final = 12
 
 _SHORTEST_RANDOM: Final = 20
 """Characters of a random text: shorter ones are words too often."""
+_LINE: Final = re.compile(r"\r\n|\r|\n")
 _MAY_HOLD: Final = re.compile(r"[\"'`]|-----|://")
 
 
 def check(source: StrategySource) -> Iterator[Finding]:
     """Yield findings about lines that hold a key or a password."""
     named, random = _detectors()
-    for number, line in enumerate(source.text.splitlines(), 1):
+    for number, line in enumerate(_LINE.split(source.text), 1):
         if len(line) < _LEAST or not _MAY_HOLD.search(line):
             continue
         kind = next((each.secret_type for each in named if any(each.analyze_string(line))), None)

@@ -99,10 +99,9 @@ def _check_signature(
 
 
 def _nesting(tree: ast.AST) -> int:
-    # An explicit stack: the tree of a hostile source may be deeper than Python's own.
-    deepest, stack = 0, [(tree, 0)]
-    while stack:
-        node, depth = stack.pop()
-        deepest = max(deepest, depth)
-        stack.extend((child, depth + 1) for child in ast.iter_child_nodes(node))
-    return deepest
+    # Level by level: the tree of a hostile source may be deeper than Python's stack.
+    depth, level = -1, [tree]
+    while level:
+        depth += 1
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+    return depth
