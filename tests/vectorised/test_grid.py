@@ -1,9 +1,14 @@
 """Whole grids: the same as their points one by one, and figures by the host's definitions."""
 
+from random import Random
+
 import empyrical
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.contract.random_contracts import random_contract
+from tests.contract.reference import simulate
 from tests.contract.samples import sample_fields
 from tests.contract.worlds import random_market
 from tests.vectorised.panels import CAPITAL, panel_of, vectorised_fills
@@ -38,6 +43,18 @@ def test_grid_trades_every_point_as_if_it_were_alone(name):
     alone = [vectorised_fills(contract, PANEL, [point], FIRST)[0] for point in points]
     assert together == alone
     assert len(set(map(tuple, alone))) > 1
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 10**9))
+def test_random_grid_trades_every_point_as_simulated(seed):
+    contract = random_contract(seed)
+    grid, random = Grid(contract), Random(seed)
+    points = [grid.point(random.randrange(grid.size)) for _ in range(6)]
+    found = vectorised_fills(contract, PANEL, points, FIRST)
+    for point, fills in zip(points, found, strict=True):
+        simulated = sorted(simulate(contract, point, MARKETS, (FIRST, SESSIONS - 1), CAPITAL))
+        assert [fill[:3] for fill in fills] == [fill[:3] for fill in simulated]
 
 
 def test_grid_in_small_blocks_is_the_same(monkeypatch):

@@ -12,7 +12,7 @@ from tests.contract.worlds import random_market
 from tests.vectorised.panels import CAPITAL, DAYS, panel_of, vectorised_fills
 
 from stratlab.contract.vectorised import screen_grid
-from stratlab.domain.market import CostModel
+from stratlab.domain.market import CostModel, Split
 from stratlab.generation import load_templates
 
 # Seven hourly bars a session, the last one of half an hour.
@@ -21,18 +21,31 @@ SESSIONS = 90
 ROWS = SESSIONS * len(MINUTES)
 # Fewer than any strategy reads at its start, so that both sides read all.
 FIRST = 30 * len(MINUTES)
+# The direct simulation pays nothing for fractions of shares, so there are none.
+SPLITS = {45: 0.5, 70: 0.25}
 
 
 def _world(seed):
-    # Dividends and splits belong to sessions, and have tests of their own.
-    markets = {"AAA": random_market(seed, ROWS, is_adjusted=False)}
-    markets["BBB"] = random_market(seed + 1, ROWS, first=70, is_adjusted=False)
+    markets = {
+        "AAA": random_market(seed, ROWS, is_adjusted=False),
+        "BBB": random_market(seed + 1, ROWS, first=70, is_adjusted=False),
+    }
+    market = markets["BBB"]
+    for session, ratio in SPLITS.items():
+        # At the first bar of a session; the symbol trades before and after it.
+        at = session * len(MINUTES) - market.first
+        market.bars[at - 2 : at + 2] = market.bars[at - 3]
+        assert (market.bars[at, 4] > 0).all()
+        market.bars[at:, :4] = np.rint(market.bars[at:, :4] * ratio * 1000) * 0.001
+        market.splits[session * len(MINUTES)] = ratio
     days = [day for day in DAYS[:SESSIONS] for _ in MINUTES]
     minutes = np.array(MINUTES * SESSIONS)
     midnights = np.array([calendar.timegm(day.timetuple()) for day in days])
+    labels = midnights + 52_200 + 60 * minutes
     panel = replace(
         panel_of(markets, ROWS),
-        bars=midnights + 52_200 + 60 * minutes,
+        bars=labels,
+        splits=tuple(Split(int(labels[at]), "BBB", ratio) for at, ratio in market.splits.items()),
         intraday_sessions=midnights,
         intraday_minutes=minutes,
     )

@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.contract.random_contracts import LONGER, random_contract
+from tests.contract.samples import sample_fields
 from tests.contract.worlds import random_market
 from tests.vectorised.compiled import run_compiled
 from tests.vectorised.panels import CAPITAL, off_grid, panel_of, vectorised_fills
 
+from stratlab.contract.document import load_contract
 from stratlab.contract.vectorised import screen_grid, signals
 from stratlab.domain.market import CostModel
 
@@ -100,3 +102,15 @@ def test_parity_examples_meant_something_and_hid_no_ties(seen):
     assert seen["final values"] >= 0.99 * CONTRACTS
     assert seen["sizes decided by rounding"] <= 1e-3 * seen["fills"]
     print(dict(seen))
+
+
+def test_comparison_at_its_threshold_is_a_tie_and_equality_is_none():
+    markets = {"AAA": random_market(3, SESSIONS, is_adjusted=False)}
+    panel = panel_of(markets, SESSIONS)
+    panel.close[100, 0], panel.close[120, 0] = 41.0, 41.0 + 1e-10
+    panel.volume[[100, 120], 0] = 1e6
+    fields = sample_fields() | {"indicators": [], "exit_rules": [], "optimization_space": {}}
+    fields["entry_rules"] = [{"id": "up", "side": "long", "when": "close > 41"}]
+    fields["risk_model"] = {"sizing": {"kind": "units", "units": 1}}
+    ties = signals(load_contract(fields), panel, "AAA", {}).ties["up"]
+    assert ties.nonzero()[0].tolist() == [120]

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     Column = NDArray[np.int64] | NDArray[np.float64]
 
 
+_SLACK = 1e-9
+
+
 @final
 class Points:
     """Points of a contract's space, P of them; names that a point leaves out have their default.
@@ -44,7 +47,9 @@ class Points:
             given = [point.get(name, known_space.value) for point in points]
             column = np.array(given, dtype=np.float64)
             whole = known_space.kind == "int"
-            fits = (column >= known_space.min) & (column <= known_space.max)
+            # A grid's own values are rounded to ten decimals, and may miss a bound by that much.
+            low, high = known_space.min - _SLACK, known_space.max + _SLACK
+            fits = (column >= low) & (column <= high)
             if whole:
                 fits &= column == np.floor(column)
             if not fits.all():
