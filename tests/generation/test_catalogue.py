@@ -27,8 +27,13 @@ SANDBOX = {
         "columns": ["close"],
         "factors": [
             {
-                "name": "RSI", "signature": "", "summary": "Strength", "inputs": ["close"],
-                "window_length": 15, "outputs": [], "params": [],
+                "name": "RSI",
+                "signature": "",
+                "summary": "Strength",
+                "inputs": ["close"],
+                "window_length": 15,
+                "outputs": [],
+                "params": [],
             }
         ],
     },
