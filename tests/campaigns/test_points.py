@@ -70,7 +70,7 @@ async def test_screened_and_searched_points_are_registered_and_only_the_latter_c
             candidate = ran[0].candidate
             scores = [known[candidate, point_key(point.parameters)] for point in ran]
             others = [score or 0.0 for (other, _), score in known.items() if other == candidate]
-            assert scores == sorted(others, reverse=True)[:POINTS]
+            assert scores == sorted(set(others), reverse=True)[:POINTS]
         # The iterations differ in their default values only, so no point ran a second time.
         assert len({point_key(point.parameters) for point in searched}) == len(searched)
         stats = campaign_stats(lab.repository, campaign.id)

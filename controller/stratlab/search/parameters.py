@@ -91,9 +91,16 @@ def search_points(
 
 
 def best_points(points: Sequence[ScoredPoint], count: int) -> tuple["Parameters", ...]:
-    """Return the best points, the best first; of equals the one proposed first."""
+    """Return the best points, the best first; of equals the one proposed first.
+
+    Points with the very same score have traded the same (a stop that was never touched may be
+    anywhere), so that a second one comes behind all others.
+    """
     ranked = sorted(points, key=_rank, reverse=True)
-    return tuple(point.parameters for point in ranked[:count])
+    first = {point.score: point for point in reversed(ranked)}
+    repeated = [point for point in ranked if first[point.score] is not point]
+    distinct = [point for point in ranked if first[point.score] is point]
+    return tuple(point.parameters for point in (*distinct, *repeated)[:count])
 
 
 def _rank(point: ScoredPoint) -> tuple[bool, float]:
