@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
-from stratlab.search.style import Style, style_of_text
+from stratlab.search.style import Style, style_of_candidate
 
 if TYPE_CHECKING:
     from stratlab.domain.generation import IterationSummary
@@ -129,7 +129,7 @@ def elite_of(summary: "IterationSummary") -> Elite | None:
     cell = Cell(
         _class(turnover, TURNOVER_EDGES),
         _class(abs(drawdown), DRAWDOWN_EDGES),
-        style_of_text(candidate.contract),
+        style_of_candidate(candidate),
     )
     return Elite(cell, candidate, summary.number, summary.passed_gates, score)
 

@@ -12,6 +12,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, final
 
+from stratlab.search.memory import Memory
 from stratlab_runner.contract import MAX_SOURCE_BYTES
 
 if TYPE_CHECKING:
@@ -180,12 +181,17 @@ class _Features:
     values: "NDArray[np.float32]"
 
 
-@lru_cache(maxsize=16_384)
+_FEATURES: Memory[_Features] = Memory()
+
+
 def _features(source: str) -> _Features:
-    shape = shape_of(source)
-    row = vector(shape, calibration().weights)
-    (places,) = row.nonzero()
-    return _Features(shape.digest, shape.numbers, places, row[places])
+    def compute() -> _Features:
+        shape = shape_of(source)
+        row = vector(shape, calibration().weights)
+        (places,) = row.nonzero()
+        return _Features(shape.digest, shape.numbers, places, row[places])
+
+    return _FEATURES.get(_digest([source]), compute)
 
 
 def _parsed(source: str) -> ast.Module | None:

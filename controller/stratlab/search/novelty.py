@@ -1,15 +1,16 @@
 """Tells before anything is run whether a candidate was tried before."""
 
+import hashlib
 import math
 from array import array
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, final
 
 from stratlab.contract.document import load_contract
 from stratlab.domain.errors import NothingNovelError
 from stratlab.search.code_novelty import CodeIndex, shape_of
 from stratlab.search.factor_graph import RISK, NodeKind, canonical_hash, digests, factor_graph
+from stratlab.search.memory import Memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from stratlab.contract.model import StrategyContract
     from stratlab.domain.generation import IterationSummary
     from stratlab.domain.strategy import Candidate
-
-_CACHED = 32_768
+    from stratlab.domain.trial import Parameters
 
 
 @final
@@ -28,11 +28,16 @@ class Fingerprint:
 
     Attributes:
         structure: Hash of the factor graph.
-        tokens: Its indicators, signals, rules and risk parts: the factor vector, 1 for each.
+        tokens: Hashes of its indicators, signals, rules and risk parts, sorted: the factor
+            vector, which is 1 there.
     """
 
     structure: str
-    tokens: frozenset[str]
+    tokens: tuple[int, ...]
+
+
+_FINGERPRINTS: Memory[Fingerprint] = Memory()
+_CANONICAL: Memory[str] = Memory()
 
 
 @final
@@ -68,9 +73,9 @@ class NoveltyIndex:
     def __init__(self, history: "Iterable[IterationSummary]" = ()) -> None:
         self._points: dict[str, tuple[str, int]] = {}
         self._defaults: dict[str, tuple[str, int]] = {}
-        self._vectors: dict[frozenset[str], tuple[str, str, int]] = {}
+        self._vectors: dict[tuple[int, ...], tuple[str, str, int]] = {}
         # Token -> rows of the vectors that have it; a row is the place of its size.
-        self._rows: dict[str, array[int]] = {}
+        self._rows: dict[int, array[int]] = {}
         self._sizes = array("d")
         self._code = CodeIndex()
         for summary in history:
@@ -82,7 +87,7 @@ class NoveltyIndex:
         if not candidate.contract:
             self._code.add(candidate.source, (candidate.hash, iteration))
             return
-        known = fingerprint(candidate.contract)
+        known = fingerprint(candidate)
         own = (known.structure, candidate.hash, iteration)
         if known.tokens not in self._vectors:
             self._vectors[known.tokens] = own
@@ -104,7 +109,7 @@ class NoveltyIndex:
             earlier = self._points[points[0]]
         if earlier is not None:
             return Precedent(*earlier, "it does the same")
-        return self._rearranged(fingerprint(candidate.contract))
+        return self._rearranged(fingerprint(candidate))
 
     def repeats(self, contract: "StrategyContract") -> bool:
         """Return whether a contract that is no candidate yet, at its defaults, is a repetition."""
@@ -123,7 +128,7 @@ class NoveltyIndex:
         if not candidate.contract:
             found = self._code.nearest(candidate.source)
             return found.similarity if found is not None else 0.0
-        tokens = fingerprint(candidate.contract).tokens
+        tokens = fingerprint(candidate).tokens
         rows = [np.frombuffer(self._rows[t], np.intc) for t in tokens if t in self._rows]
         if not rows:
             return 0.0
@@ -153,7 +158,7 @@ def canonical_key(candidate: "Candidate") -> str:
     if not candidate.contract:
         shape = shape_of(candidate.source)
         return f"{shape.digest}{shape.numbers}"
-    return _canonical(candidate.contract, tuple(sorted(candidate.parameters.items())))
+    return _canonical(candidate, candidate.parameters)
 
 
 def refuse_repetition(candidate: "Candidate", history: "Iterable[IterationSummary]") -> float:
@@ -173,10 +178,11 @@ def refuse_repetition(candidate: "Candidate", history: "Iterable[IterationSummar
     return known.similarity(candidate)
 
 
-@lru_cache(maxsize=_CACHED)
-def fingerprint(contract: str) -> Fingerprint:
-    """Return the fingerprint of a contract in its canonical JSON; remembered."""
-    return fingerprint_of(load_contract(contract))
+def fingerprint(candidate: "Candidate") -> Fingerprint:
+    """Return the fingerprint of a candidate with a contract; remembered."""
+    return _FINGERPRINTS.get(
+        candidate.hash, lambda: fingerprint_of(load_contract(candidate.contract))
+    )
 
 
 def fingerprint_of(contract: "StrategyContract") -> Fingerprint:
@@ -194,19 +200,24 @@ def fingerprint_of(contract: "StrategyContract") -> Fingerprint:
             tokens.add(f"{node['content']} when {' '.join(sorted(signals))}")
         elif node["kind"] is NodeKind.RISK:
             tokens.update(node["content"].splitlines())
-    return Fingerprint(found[RISK], frozenset(tokens))
+    return Fingerprint(found[RISK], tuple(sorted(map(_short, tokens))))
 
 
-@lru_cache(maxsize=_CACHED)
-def _canonical(contract: str, point: tuple[tuple[str, int | float], ...]) -> str:
-    return canonical_hash(load_contract(contract), dict(point))
+def _short(token: str) -> int:
+    return int.from_bytes(hashlib.blake2b(token.encode(), digest_size=8).digest(), "big")
+
+
+def _canonical(candidate: "Candidate", point: "Parameters") -> str:
+    def compute() -> str:
+        return canonical_hash(load_contract(candidate.contract), point)
+
+    is_default = point == candidate.parameters
+    # A tuple only where one is needed: most candidates run at their defaults alone.
+    key = candidate.hash if is_default else (candidate.hash, *sorted(point.items()))
+    return _CANONICAL.get(key, compute)
 
 
 def _keys(candidate: "Candidate") -> list[str]:
     # Of its defaults, then of each point that runs.
-    keys = [canonical_key(candidate)]
-    for point in candidate.parameter_points or (candidate.parameters,):
-        is_default = point == candidate.parameters
-        items = () if is_default else tuple(sorted(point.items()))
-        keys.append(keys[0] if is_default else _canonical(candidate.contract, items))
-    return keys
+    points = candidate.parameter_points or (candidate.parameters,)
+    return [_canonical(candidate, point) for point in (candidate.parameters, *points)]

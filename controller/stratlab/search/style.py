@@ -4,16 +4,17 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
 from typing import TYPE_CHECKING, final
 
 from stratlab.contract import nodes
 from stratlab.contract.document import load_contract
 from stratlab.domain.errors import InvalidContractError
 from stratlab.search.factor_graph import NodeKind, factor_graph
+from stratlab.search.memory import Memory
 
 if TYPE_CHECKING:
     from stratlab.contract.model import StrategyContract
+    from stratlab.domain.strategy import Candidate
 
 
 @final
@@ -75,6 +76,9 @@ _BETS = {
 }
 
 
+_STYLES: Memory[Style] = Memory()
+
+
 def style_of(contract: "StrategyContract") -> Style:
     """Return the style that outweighs all others among the entry's signals, or ``mixed``.
 
@@ -93,9 +97,12 @@ def style_of(contract: "StrategyContract") -> Style:
     return first if 2 * weight > votes.total() else Style.MIXED
 
 
-@lru_cache(maxsize=16_384)
-def style_of_text(contract: str) -> Style:
-    """Return the style of a contract in its canonical JSON; remembered."""
+def style_of_candidate(candidate: "Candidate") -> Style:
+    """Return the style of a candidate with a contract; remembered."""
+    return _STYLES.get(candidate.hash, lambda: _style_of_text(candidate.contract))
+
+
+def _style_of_text(contract: str) -> Style:
     try:
         return style_of(load_contract(contract))
     except InvalidContractError:
