@@ -34,8 +34,8 @@ def _world(seed):
     for session, ratio in SPLITS.items():
         # At the first bar of a session; the symbol trades before and after it.
         at = session * len(MINUTES) - market.first
-        market.bars[at - 2 : at + 2] = market.bars[at - 3]
-        assert (market.bars[at, 4] > 0).all()
+        (traded,) = (market.bars[: at - 2, 4] > 0).nonzero()
+        market.bars[at - 2 : at + 2] = market.bars[traded[-1]]
         market.bars[at:, :4] = np.rint(market.bars[at:, :4] * ratio * 1000) * 0.001
         market.splits[session * len(MINUTES)] = ratio
     days = [day for day in DAYS[:SESSIONS] for _ in MINUTES]
