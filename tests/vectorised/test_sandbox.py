@@ -15,7 +15,7 @@ from stratlab.evaluation.settlement import settle_claim
 from stratlab.generation import load_templates
 from stratlab.market_data import Catalogue
 
-pytestmark = [pytest.mark.docker]
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 
 # MSFT and AAPL split in the window, IBM does not; IBM and MSFT pay dividends, GOOG lists in it.
 ALL = ("AAPL", "GOOG", "IBM", "MSFT")
