@@ -24,14 +24,16 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """What is compared of a contract, without any number in it.
+    """What is compared of a contract.
 
     Attributes:
-        structure: Hash of the factor graph.
+        canonical: Hash of the factor graph at the defaults.
+        structure: The same without any number.
         tokens: Hashes of its indicators, signals, rules and risk parts, sorted: the factor
             vector, which is 1 there.
     """
 
+    canonical: str
     structure: str
     tokens: tuple[int, ...]
 
@@ -113,10 +115,10 @@ class NoveltyIndex:
 
     def repeats(self, contract: "StrategyContract") -> bool:
         """Return whether a contract that is no candidate yet, at its defaults, is a repetition."""
-        key = canonical_hash(contract)
-        if key in self._points or key in self._defaults:
+        wanted = fingerprint_of(contract)
+        if wanted.canonical in self._points or wanted.canonical in self._defaults:
             return True
-        return self._rearranged(fingerprint_of(contract)) is not None
+        return self._rearranged(wanted) is not None
 
     def similarity(self, candidate: "Candidate") -> float:
         """Return the highest similarity with anything that was tried, 0 to 1.
@@ -200,7 +202,7 @@ def fingerprint_of(contract: "StrategyContract") -> Fingerprint:
             tokens.add(f"{node['content']} when {' '.join(sorted(signals))}")
         elif node["kind"] is NodeKind.RISK:
             tokens.update(node["content"].splitlines())
-    return Fingerprint(found[RISK], tuple(sorted(map(_short, tokens))))
+    return Fingerprint(canonical_hash(contract), found[RISK], tuple(sorted(map(_short, tokens))))
 
 
 def _short(token: str) -> int:
@@ -211,10 +213,9 @@ def _canonical(candidate: "Candidate", point: "Parameters") -> str:
     def compute() -> str:
         return canonical_hash(load_contract(candidate.contract), point)
 
-    is_default = point == candidate.parameters
-    # A tuple only where one is needed: most candidates run at their defaults alone.
-    key = candidate.hash if is_default else (candidate.hash, *sorted(point.items()))
-    return _CANONICAL.get(key, compute)
+    if point == candidate.parameters:
+        return fingerprint(candidate).canonical
+    return _CANONICAL.get((candidate.hash, *sorted(point.items())), compute)
 
 
 def _keys(candidate: "Candidate") -> list[str]:
