@@ -41,7 +41,10 @@ _BY_TEXT: Final = frozenset({"agg", "aggregate", "apply", "map", "pipe", "transf
 
 def check(source: StrategySource) -> Iterator[Finding]:
     """Yield findings about attributes, and about texts that name attributes."""
-    defined = {node.name for node in source.nodes if is_function(node)}
+    # Names of functions, and of attributes that the source itself sets.
+    defined = {node.name for node in source.nodes if is_function(node)} | {
+        node.attr for node in source.all(ast.Attribute) if isinstance(node.ctx, ast.Store)
+    }
     for node in source.nodes:
         if isinstance(node, ast.Attribute):
             yield from _check_attribute(source, node, defined)
@@ -92,11 +95,13 @@ def _check_read(
 ) -> Iterator[Finding]:
     name, owner = node.attr, node.value.id if isinstance(node.value, ast.Name) else ""
     called = isinstance(around, ast.Call) and around.func is node
-    if owner == "context" and name in CONTEXT_INTERNALS:
-        yield rules.FORBIDDEN_NAME.at(node, name=f"context.{name}")
+    if owner in {"context", "data"} and (
+        name in CONTEXT_INTERNALS or (name.startswith("_") and name not in defined)
+    ):
+        yield rules.FORBIDDEN_NAME.at(node, name=f"{owner}.{name}")
     if name in METHODS and called and not (owner == "self" and name in defined):
         yield METHODS[name].at(node, name=f".{name}()")
-    elif name in TEXT_METHODS and not (called and _returns_text(around, name)):
+    elif name in TEXT_METHODS - defined and not (called and _returns_text(around)):
         yield rules.FILE_ACCESS.at(node, name=f".{name}")
     elif name in {"format", "format_map"}:
         yield from check_template(source, node, around)
@@ -112,7 +117,7 @@ def _check_changed(source: StrategySource, node: ast.Attribute) -> Iterator[Find
             return
 
 
-def _returns_text(call: ast.AST | None, name: str) -> bool:
+def _returns_text(call: ast.AST | None) -> bool:
     assert isinstance(call, ast.Call)
     targets = {"buf", "excel_writer", "path_or_buf", "path_or_buffer"}
     if any(keyword.arg is None or keyword.arg in targets for keyword in call.keywords):
@@ -121,8 +126,7 @@ def _returns_text(call: ast.AST | None, name: str) -> bool:
             for keyword in call.keywords
             if keyword.arg is None or keyword.arg in targets
         )
-    # Text of an array or of an object of the source's own takes other first arguments.
-    return not call.args or fold(call.args[0]) is None or name == "to_string"
+    return not call.args or fold(call.args[0]) is None
 
 
 def _check_name(node: ast.AST, name: str) -> Iterator[Finding]:

@@ -10,14 +10,22 @@ from stratlab.screening.folding import UNKNOWN, fold, fold_text
 from stratlab.screening.rules import security as rules
 from stratlab.screening.source import StrategySource
 
-_MONTHS: Final = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
+_MONTH: Final = (
+    "(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
+    "|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
+)
+_YEAR: Final = r"(?:19|20)\d\d"
+_DAY: Final = r"(?:0?[1-9]|[12]\d|3[01])"
 _TEXT: Final = re.compile(
-    rf"""(?<!\d)(?:
-        (?:19|20)\d\d [-/.] (?:0?[1-9]|1[0-2]) (?: [-/.] (?:0?[1-9]|[12]\d|3[01]) )? (?!\d)
-      | (?:0?[1-9]|[12]\d|3[01]) [-/.] (?:0?[1-9]|1[0-2]) [-/.] (?:19|20)?\d\d (?!\d)
-      | (?:19|20)\d\d (?:0[1-9]|1[0-2]) (?:0[1-9]|[12]\d|3[01]) (?!\d)
-      | (?:\d\d?\s*)? (?:{_MONTHS})[a-z]*\.? [\s,-]* (?:\d\d?,?\s*)? (?:(?:19|20)\d\d|'\d\d|\d\d)\b
-      | (?:19|20)\d\d \s* [-q]? \s* q?[1-4] \b
+    rf"""(?<![\d.])(?:
+        {_YEAR} [-/.] (?:0?[1-9]|1[0-2]) [-/.] {_DAY} (?!\d)
+      | {_YEAR} [-/] (?:0?[1-9]|1[0-2]) (?!\d)
+      | {_DAY} [-/.] (?:0?[1-9]|1[0-2]) [-/.] {_YEAR} (?!\d)
+      | {_YEAR} (?:0[1-9]|1[0-2]) (?:0[1-9]|[12]\d|3[01]) (?!\d)
+      | \b {_MONTH} \b \.? [\s,-]* (?:{_DAY} (?:st|nd|rd|th)? ,? \s*)? {_YEAR} \b
+      | {_DAY} [\s-]* {_MONTH} \b \.? [\s,-]* (?:{_YEAR}|'?\d\d) \b
+      | {_YEAR} \s* -? \s* q[1-4] \b
+      | \b q[1-4] \s* -? \s* {_YEAR} \b
     )""",
     re.IGNORECASE | re.VERBOSE,
 )
@@ -41,11 +49,17 @@ _MAKERS: Final = frozenset(
 )
 # What turns a moment into a number that can be compared with a remembered one.
 _NUMBERS: Final = frozenset(
-    {"asi8", "isocalendar", "isoformat", "ordinal", "strftime", "timestamp", "timetuple"}
-    | {"to_julian_date", "toordinal", "value", "year"}
+    {"asi8", "isocalendar", "isoformat", "strftime", "timestamp", "timetuple"}
+    | {"to_julian_date", "toordinal", "year"}
 )
-# So far back or ahead that no rule means a day of a backtest by it: the units of pandas.
+# Where computers begin to count.
 _EPOCH: Final = frozenset({"1970-01-01", "1900-01-01"})
+_EPOCH_PARTS: Final = [1970, 1, 1]
+_SPANS: Final = frozenset({"datetime.timedelta", "numpy.timedelta64", "pandas.Timedelta"})
+_LONG_SPAN: Final = 3650
+"""Days after which a span leads to a date rather than back a window."""
+_NANOSECONDS: Final = 10**17
+"""Since 1970, as a timestamp's ``value``: in 1973."""
 
 
 def check(source: StrategySource) -> Iterator[Finding]:
@@ -67,6 +81,10 @@ def _date_in(source: StrategySource, node: ast.AST) -> str | None:  # noqa: PLR0
             return match[0] if match and match[0] not in _EPOCH else None
         case ast.Call(func=called) if source.names.origins(called) & _MAKERS:
             return _made(node)
+        case ast.Call(func=called) if source.names.origins(called) & _SPANS:
+            spans = [fold(each) for each in _arguments(node)]
+            is_long = any(isinstance(span, int | float) and span > _LONG_SPAN for span in spans)
+            return ast.unparse(node) if is_long else None
         case ast.keyword(arg="year", value=value) if _is_year(fold(value)):
             return f"year={ast.unparse(value)}"
         case ast.Compare():
@@ -78,28 +96,30 @@ def _date_in(source: StrategySource, node: ast.AST) -> str | None:  # noqa: PLR0
             return None
 
 
+def _arguments(call: ast.Call) -> list[ast.expr]:
+    given = [*call.args, *(keyword.value for keyword in call.keywords)]
+    return [each.value if isinstance(each, ast.Starred) else each for each in given]
+
+
 def _made(call: ast.Call) -> str | None:
-    arguments = [*call.args, *(keyword.value for keyword in call.keywords)]
-    values = [fold(each.value if isinstance(each, ast.Starred) else each) for each in arguments]
-    numbers = [value for value in values if isinstance(value, int | float) and value is not True]
-    lists = [value for value in values if isinstance(value, list) and value]
-    texts = [value for value in values if isinstance(value, str) and _YEAR_TEXT.search(value)]
-    if texts and texts[0] in _EPOCH:
-        return None
-    if (numbers and abs(numbers[0]) > 1) or lists or texts:
-        return ast.unparse(call)
+    values = [fold(each) for each in _arguments(call)]
+    for value in values:
+        parts = value if isinstance(value, list) else [value]
+        texts = [part for part in parts if isinstance(part, str) and part not in _EPOCH]
+        known = any(_is_year(part) or _is_ordinal(part) for part in parts)
+        if (known and values != _EPOCH_PARTS) or any(map(_YEAR_TEXT.search, texts)):
+            return ast.unparse(call)
     return None
 
 
 def _compared(node: ast.Compare) -> str | None:
     sides = [node.left, *node.comparators]
-    if not any(_is_moment(side) for side in sides):
-        return None
-    for side in sides:
-        value = fold(side)
-        years = value if isinstance(value, list) else [value]
-        if any(_is_year(year) or _is_ordinal(year) for year in years):
-            return ast.unparse(node)
+    values = [fold(side) for side in sides]
+    parts = [part for value in values for part in (value if isinstance(value, list) else [value])]
+    is_moment = any(map(_is_moment, sides)) and any(_is_year(p) or _is_ordinal(p) for p in parts)
+    is_value = any(isinstance(side, ast.Attribute) and side.attr == "value" for side in sides)
+    if is_moment or (is_value and any(isinstance(p, int) and p > _NANOSECONDS for p in parts)):
+        return ast.unparse(node)
     return None
 
 

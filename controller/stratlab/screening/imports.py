@@ -6,7 +6,7 @@ from typing import Final
 
 from stratlab.domain.strategy import Finding
 from stratlab.screening.members import HARMLESS_PREFIX, Surface, member_rule, surface
-from stratlab.screening.names import BUILTINS, Import, imported
+from stratlab.screening.names import BUILTINS, Import, imported, literal_step
 from stratlab.screening.rules import security as rules
 from stratlab.screening.source import StrategySource
 from stratlab_runner import contract
@@ -29,9 +29,10 @@ def check(source: StrategySource) -> Iterator[Finding]:
             refused |= {name.removesuffix("*").rstrip(".") for _, name in refused_imports(node)}
             yield from _check_import(node, known)
     for node in source.nodes:
-        if isinstance(node, ast.Name | ast.Attribute):
+        if isinstance(node, ast.Name | ast.Attribute) or literal_step(node) is not None:
             around = source.parent(node)
-            if not isinstance(around, ast.Attribute):
+            step = None if around is None else literal_step(around)
+            if not isinstance(around, ast.Attribute) and (step is None or step[0] is not node):
                 yield from _check_name(source, node, refused, known)
 
 
@@ -52,13 +53,13 @@ def _check_import(node: Import, known: Surface) -> Iterator[Finding]:
 
 
 def _check_name(
-    source: StrategySource, node: ast.Name | ast.Attribute, refused: set[str], known: Surface
+    source: StrategySource, node: ast.AST, refused: set[str], known: Surface
 ) -> Iterator[Finding]:
     for origin in sorted(source.names.origins(node)):
         if _is_below(origin, refused) or _is_below(origin, {BUILTINS}):
             continue
         found = list(_check_origin(node, origin, known))
-        if not found and isinstance(node.ctx, ast.Load):
+        if not found and isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
             if _is_module(origin, known) and _is_value(node, source.parent(node)):
                 found = [rules.MODULE_AS_VALUE.at(node, name=origin)]
         elif not found and isinstance(node, ast.Attribute) and not origin.startswith(_SETTINGS):
@@ -89,7 +90,7 @@ def _is_value(node: ast.AST, around: ast.AST | None) -> bool:
             return test is not node
         case ast.Compare(comparators=[ast.Constant(value=None)]):
             return False
-        case ast.Call(func=ast.Name(id="getattr" | "hasattr"), args=[first, *_]):
+        case ast.Call(func=ast.Name(id="hasattr"), args=[first, *_]):
             return first is not node
         case _:
             return True

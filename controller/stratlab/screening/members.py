@@ -28,19 +28,22 @@ _FILES: Final = frozenset(
     | {"statsmodels.datasets", "statsmodels.iolib.foreign", "statsmodels.iolib.smpickle"}
     | {"statsmodels.iolib.openfile", "statsmodels.iolib.table.csv2st", "statsmodels.tools.web"}
     | {"statsmodels.tsa.vector_ar.util.parse_lutkepohl_data", "numpy.ma.mrecords.openfile"}
-    | {"bottleneck.src"}
+    | {"bottleneck.src", "scipy.sparse.load_npz", "scipy.sparse.save_npz"}
     | {f"empyrical.utils.{name}" for name in ("cache_dir", "data_path", "ensure_directory")}
+    | {f"empyrical.utils.{name}" for name in ("default_returns_func", "get_returns_cached")}
+    | {"empyrical.utils.load_portfolio_risk_factors", "numpy.ma.mrecords.fromtextfile"}
+    | {"contextlib.chdir", "json.tool", "zipline.pipeline.loaders"}
 )
 _CODE: Final = frozenset(
     {"pandas.eval", "typing.ForwardRef", "typing.get_type_hints", "numpy.testing"}
-    | {"pandas.compat.pickle_compat", "pandas.core.computation"}
+    | {"numpy.lib.add_newdoc", "pandas.compat.pickle_compat", "pandas.core.computation"}
 )
 _NATIVE: Final = frozenset({"numpy.ctypeslib", "pandas.core.interchange", "scipy.LowLevelCallable"})
 _PROCESSES: Final = frozenset(
     {"numpy.distutils", "numpy.f2py", "pandas.show_versions", "statsmodels.api.show_versions"}
     | {f"{package}.test" for package in ("bottleneck", "numpy", "pandas", "scipy", "statsmodels")}
     | {"bottleneck.bench", "bottleneck.benchmark", "statsmodels.api.test"}
-    | {"statsmodels.tools.print_version", "statsmodels.tsa.x13"}
+    | {"statsmodels.tools.print_version", "statsmodels.tsa.x13", "zipline.pipeline.visualize"}
     | {f"statsmodels.tsa.x13.x13_arima_{name}" for name in ("analysis", "select_order")}
 )
 HARMLESS_PREFIX: Final = "assert_"
@@ -66,6 +69,9 @@ _FILE_METHODS: Final = frozenset(
     | {f"to_{kind}" for kind in ("clipboard", "excel", "feather", "gbq", "hdf", "orc", "parquet")}
     | {f"to_{kind}" for kind in ("pickle", "sql", "stata")}
     | {"tofile", "savetxt", "savez", "savez_compressed", "load_pickle", "urlopen", "urlretrieve"}
+    | {"DataSource", "ExcelFile", "ExcelWriter", "FileHandler", "HDFStore", "fetch_csv", "fromfile"}
+    | {"fromregex", "genfromtxt", "loadtxt", "memmap", "npyio", "open_resource", "recfromcsv"}
+    | {"recfromtxt", "save_npz", "load_npz"}
     | {"read_bytes", "read_text", "write_bytes", "write_text"}
 )
 _PROGRAM_METHODS: Final = frozenset(
@@ -96,7 +102,8 @@ ATTRIBUTES: Final[Mapping[str, Rule]] = {
     **dict.fromkeys(_MODULE_NAMES, rules.MODULE_REACH),
     **dict.fromkeys(_FRAME_NAMES, rules.FRAME_ACCESS),
     **dict.fromkeys(_LAB_NAMES, rules.FORBIDDEN_NAME),
-    "ctypes": rules.NATIVE_CODE,
+    **dict.fromkeys(("LowLevelCallable", "ctypes", "ctypeslib"), rules.NATIVE_CODE),
+    **dict.fromkeys(("f2py", "show_versions"), rules.PROCESS_ACCESS),
     "_module": rules.PRIVATE_MODULE,
     "mro": rules.DUNDER_ACCESS,
 }

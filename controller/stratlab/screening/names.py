@@ -32,6 +32,15 @@ def is_dunder(name: str) -> bool:
     )
 
 
+def literal_step(node: ast.AST) -> tuple[ast.expr, str] | None:
+    """Return what ``getattr(x, "name")`` looks at, None for everything else."""
+    match node:
+        case ast.Call(func=ast.Name(id="getattr"), args=[of, ast.Constant(value=str(name)), *_]):
+            return of, name
+        case _:
+            return None
+
+
 def imported(node: Import) -> Iterator[tuple[str, str]]:
     """Yield the name that each part of an import binds, and what it then means."""
     for alias in node.names:
@@ -103,6 +112,8 @@ class Names:
             return frozenset(f"{origin}.{node.attr}" for origin in self.origins(node.value))
         if isinstance(node, ast.NamedExpr):
             return self.origins(node.value)
+        if (step := literal_step(node)) is not None:
+            return frozenset(f"{origin}.{step[1]}" for origin in self.origins(step[0]))
         return _NOTHING
 
     def _meaning(self, node: ast.Name) -> frozenset[str]:

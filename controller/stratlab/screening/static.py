@@ -81,10 +81,10 @@ def _what_is_missing(tree: ast.Module) -> str:
 def _check_signature(
     function: ast.FunctionDef, wanted: tuple[str, ...], *, is_method: bool = False
 ) -> Iterator[Finding]:
-    if any(
-        isinstance(mark, ast.Name) and mark.id == "staticmethod" for mark in function.decorator_list
-    ):
-        is_method = False
+    marks = [mark.id if isinstance(mark, ast.Name) else "" for mark in function.decorator_list]
+    if not set(marks) <= {"classmethod", "staticmethod"}:
+        return  # what the decorator makes of it is not known
+    is_method = is_method and "staticmethod" not in marks
     given = function.args
     least = len(given.posonlyargs) + len(given.args) - len(given.defaults)
     most = len(given.posonlyargs) + len(given.args)

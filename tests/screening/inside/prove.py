@@ -107,6 +107,7 @@ def run(case: dict[str, str]) -> str:
     context = Stand(
         blotter=Stand(slippage_models="slippage models"),
         data_portal="the data portal",
+        _pipelines="pipelines",
         metrics_tracker=Stand(cash=0),
         portfolio=Frozen(),
         machine=os,

@@ -68,13 +68,20 @@ def codes(value: object) -> Iterator[tuple[types.CodeType, dict[str, object]]]:
             stack += [each for each in code.co_consts if isinstance(each, types.CodeType)]
 
 
-def what_it_uses(value: object) -> list[str]:
+def what_it_uses(value: object, denied: dict[int, str]) -> list[str]:
     used = set()
     for code, known in codes(value):
         for name in code.co_names:
             found = known.get(name)
+            if isinstance(found, types.ModuleType):
+                inner = [getattr(found, other, None) for other in code.co_names]
+                used |= {denied[id(each)] for each in inner if id(each) in denied}
+            if id(found) in denied:
+                used.add(denied[id(found)])
             if name in BUILTINS and name not in known:
                 used.add(name)
+            elif str(getattr(found, "__module__", "")).split(".")[0] in MODULES - {"builtins"}:
+                used.add(f"{found.__module__}.{name}")
             elif isinstance(found, types.ModuleType) and found.__name__.split(".")[0] in MODULES:
                 used |= {f"{found.__name__}.{other}" for other in code.co_names
                          if hasattr(found, other)}  # fmt: skip
@@ -157,7 +164,7 @@ def describe(allowed: set[str], unwanted: list[str]) -> dict[str, object]:
         full = f"{name}.{attribute}"
         if not isinstance(value, types.ModuleType) and denied.get(id(value), full) != full:
             aliases[full] = denied[id(value)]
-        if getattr(value, "__module__", None) == name and (uses := what_it_uses(value)):
+        if getattr(value, "__module__", None) == name and (uses := what_it_uses(value, denied)):
             opens[full] = uses
     return {
         "modules": dict.fromkeys(sorted(modules), 1),
