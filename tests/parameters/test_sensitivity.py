@@ -10,7 +10,7 @@ from stratlab.contract.space import point_key
 from stratlab.domain.campaign import CampaignSpec
 from stratlab.domain.errors import InvalidParametersError
 from stratlab.search.parameters_objective import train_worlds
-from stratlab.search.parameters_sensitivity import measure_sensitivity, moves
+from stratlab.search.parameters_sensitivity import MAX_PAIRED, measure_sensitivity, moves
 
 WORLDS = train_worlds(PanelData(), CampaignSpec("", "small", (SYMBOLS,)))
 
@@ -82,6 +82,19 @@ def test_centre_may_be_another_point() -> None:
     assert found.mean_change == pytest.approx(0.0, abs=1e-12)
     with pytest.raises(InvalidParametersError, match="parameters"):
         measure_sensitivity(contract, WORLDS, {"b": 20}, Peak({"a": 50}))
+
+
+def test_many_parameters_are_moved_alone() -> None:
+    few, many = (
+        contract_of({f"p{number}": whole(1, 90, 1, 50) for number in range(count)})
+        for count in (MAX_PAIRED, MAX_PAIRED + 1)
+    )
+    peak = Peak({"p0": 50})
+    pairs = measure_sensitivity(few, WORLDS, judge=peak)
+    assert len(pairs.maps) == MAX_PAIRED * (MAX_PAIRED - 1) // 2
+    alone = measure_sensitivity(many, WORLDS, judge=peak)
+    assert [heat_map.column for heat_map in alone.maps] == [""] * (MAX_PAIRED + 1)
+    assert len(alone.points) == 4 * (MAX_PAIRED + 1) + 1
 
 
 def test_nothing_to_move_is_no_number() -> None:

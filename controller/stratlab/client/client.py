@@ -26,6 +26,7 @@ _SANDBOX_SERVICE = "sandbox"
 _PAUSES = (0.1, 0.3, 0.9)  # seconds between the tries of a repeatable call
 _PROBE_SECONDS = 2.0
 _SMOKE_DEADLINE = 120.0
+_SENSITIVITY_DEADLINE = 120.0
 _WATCH_PAUSE = 0.5
 _WATCH_TRIES = 20
 
@@ -278,7 +279,7 @@ class Client:
         """Return what becomes of a strategy when its parameters are moved a little."""
         if request.campaign:
             request.campaign = _name(request.campaign)
-        return self._repeat(self._strategies.MeasureSensitivity, request)
+        return self._once(self._strategies.MeasureSensitivity, request, _SENSITIVITY_DEADLINE)
 
     def _check_health(self, service: str, timeout: float) -> bool:
         request = health_pb2.HealthCheckRequest(service=service)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 RELATIVE_MOVE = 0.1
 """Each parameter is moved by this fraction of itself, and by one step of its grid, either way."""
 
+MAX_PAIRED = 12
+"""Parameters that are moved in pairs too; of contracts with more, each is moved alone."""
+
 _CHUNK = 256
 _DECIMALS = 10
 
@@ -52,7 +55,7 @@ class Sensitivity:
         mean_change: The one number: mean annual Sharpe ratio of all points around the centre,
             minus the centre's. Near zero on a plateau; far below zero on a lonely peak.
         worst_change: The same of the worst point around.
-        maps: One for each pair of parameters, or for the only parameter.
+        maps: One for each pair of parameters, or for each alone (:data:`MAX_PAIRED`).
         points: All that was judged, the centre first, with annual Sharpe ratios as scores.
     """
 
@@ -94,7 +97,8 @@ def measure_sensitivity(
         if space.enabled
     }
     moved = {name: found for name, found in values.items() if len(found) > 1}
-    pairs = list(combinations(moved, 2)) or [(name, "") for name in moved]
+    pairs = list(combinations(moved, 2)) if len(moved) <= MAX_PAIRED else []
+    pairs = pairs or [(name, "") for name in moved]
     points = {point_key(middle): middle}
     for row, column in pairs:
         for row_value in moved[row]:
