@@ -54,6 +54,14 @@ def test_candidate_without_figures_or_with_the_returns_of_another_gets_no_cell(m
     assert Archive(FAR_APART, [summary]).everywhere() == []
 
 
+def test_free_code_has_a_cell_of_no_style() -> None:
+    summary = summary_of(1)
+    code = replace(summary, candidate=replace(summary.candidate, contract=""))
+    elite = elite_of(code)
+    assert elite is not None
+    assert elite.cell.style is Style.OTHER
+
+
 def test_cell_keeps_the_best_by_gates_then_score_then_age() -> None:
     history = [
         summary_of(1, score=0.5),

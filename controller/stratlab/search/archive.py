@@ -117,12 +117,12 @@ def island_of(number: int, islands: "Islands") -> int:
 def elite_of(summary: "IterationSummary") -> Elite | None:
     """Return an iteration's candidate as a claimant of its cell.
 
-    None when it has no contract, no train score, no turnover or drawdown, or when its returns
-    are those of a better elite.
+    None when it has no train score, no turnover or drawdown, or when its returns are those of a
+    better elite.
     """
     candidate, score = summary.candidate, summary.train_score
     turnover, drawdown = summary.turnover, summary.max_drawdown
-    if candidate is None or not candidate.contract or summary.duplicate_of:
+    if candidate is None or summary.duplicate_of:
         return None
     if score is None or turnover is None or drawdown is None:
         return None

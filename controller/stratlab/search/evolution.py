@@ -10,7 +10,7 @@ from stratlab.contract.document import load_contract
 from stratlab.contract.space import Grid, point_key, with_values
 from stratlab.domain.errors import NothingNovelError
 from stratlab.domain.strategy import Candidate, GeneratorKind, Lineage
-from stratlab.search.archive import Archive, island_of
+from stratlab.search.archive import Archive, Elite, island_of
 from stratlab.search.crossover import crossover
 from stratlab.search.novelty import NoveltyIndex
 from stratlab.search.operators import CROSSOVER, MUTATIONS, OPERATORS, least_used
@@ -81,11 +81,9 @@ class _Proposals:
         self._island = island_of(request.iteration, request.campaign.spec.islands)
         self._tried = _tried(request.history)
         archive = Archive(request.campaign.spec.islands, request.history)
-        elsewhere = [elite.candidate for elite in archive.everywhere()]
+        elsewhere = _with_contract(archive.everywhere())
         # Best first. An island without elites takes those of others, then whatever there is.
-        self._pool = (
-            [elite.candidate for elite in archive.elites(self._island)] or elsewhere or self._tried
-        )
+        self._pool = _with_contract(archive.elites(self._island)) or elsewhere or self._tried
         self._partners = elsewhere or self._tried
 
     def __iter__(self) -> Iterator["_Proposal"]:
@@ -149,6 +147,10 @@ class _Proposals:
             note=note,
             island=self._island,
         )
+
+
+def _with_contract(elites: "Sequence[Elite]") -> list[Candidate]:
+    return [elite.candidate for elite in elites if elite.candidate.contract]
 
 
 def _tried(history: "Sequence[IterationSummary]") -> list[Candidate]:

@@ -98,7 +98,9 @@ def style_of(contract: "StrategyContract") -> Style:
 
 
 def style_of_candidate(candidate: "Candidate") -> Style:
-    """Return the style of a candidate with a contract; remembered."""
+    """Return the style of a candidate, ``other`` for free code; remembered."""
+    if not candidate.contract:
+        return Style.OTHER
     return _STYLES.get(candidate.hash, lambda: _style_of_text(candidate.contract))
 
 
