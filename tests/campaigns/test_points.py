@@ -76,6 +76,9 @@ async def test_screened_and_searched_points_are_registered_and_only_the_latter_c
         stats = campaign_stats(lab.repository, campaign.id)
         assert stats.counted_points == POINTS * ITERATIONS
         assert stats.points == {"search": 9, "screen": 120, "smoke": 3}
+        report = b"".join(lab.artifacts.read(lab.artifacts.get(campaign.id, "report.md"))).decode()
+        assert "N = 9 distinct points" in report
+        assert "registered: search 9, screen 120, smoke 3" in report
         trials = {
             point_key(result.spec.parameters)
             for iteration in lab.repository.list_iterations(campaign.id)

@@ -1,10 +1,11 @@
 """Renders a campaign's report for people, as Markdown."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from stratlab.campaigns.archive_text import islands_section, lineage_section
 from stratlab.domain.campaign import Campaign, Evaluation, HallOfFameEntry, Iteration
 from stratlab.domain.metrics import METRIC_NAMES, Metrics
+from stratlab.domain.trial import TrialPurpose
 
 _COUNTS = frozenset({"total_trades"})
 
@@ -14,8 +15,17 @@ def campaign_report(
     iterations: Sequence[Iteration],
     hall_of_fame: Sequence[HallOfFameEntry],
     caveats: Sequence[str],
+    points: Mapping[TrialPurpose, int],
 ) -> str:
-    """Return the report: verdict first, then the evidence, then how to repeat it."""
+    """Return the report: verdict first, then the evidence, then how to repeat it.
+
+    Args:
+        campaign: The campaign.
+        iterations: All of it.
+        hall_of_fame: The champion first.
+        caveats: Of the data set.
+        points: Entries of the registry by purpose.
+    """
     sections = [
         _heading(campaign),
         _verdict(campaign),
@@ -25,6 +35,7 @@ def campaign_report(
         _iterations(iterations),
         _hall_of_fame(hall_of_fame),
         _list("What to know about the data", caveats),
+        _count(points),
         _repetition(campaign, iterations),
     ]
     return "\n".join(section for section in sections if section)
@@ -126,6 +137,17 @@ def _hall_of_fame(entries: Sequence[HallOfFameEntry]) -> str:
             f"{entry.score:.4f}{', provisional' if entry.provisional else ''}"
             for entry in entries
         ),
+    )
+
+
+def _count(points: Mapping[TrialPurpose, int]) -> str:
+    registered = ", ".join(f"{purpose} {count}" for purpose, count in points.items())
+    return _list(
+        "What was looked at",
+        [
+            f"N = {points.get(TrialPurpose.SEARCH, 0)} distinct points could influence selection",
+            f"registered: {registered or 'nothing'}",
+        ],
     )
 
 

@@ -89,7 +89,8 @@ class Reports:
         hall_of_fame = self._repository.hall_of_fame(campaign.id)
         # Last: its presence says that all the others are there.
         caveats = data_set.caveats if data_set else ("The data set was removed or replaced.",)
-        text = campaign_report(campaign, iterations, hall_of_fame, caveats)
+        points = self._repository.point_counts(campaign.id)
+        text = campaign_report(campaign, iterations, hall_of_fame, caveats, points)
         self._put(campaign, REPORT_NAME, "text/markdown", text)
 
     def _data_set(self, campaign: Campaign) -> DataSet | None:
