@@ -5,7 +5,7 @@ name "true" or what happened instead. Working directories are made below the tem
 """
 
 import contextlib
-import importlib.util
+import importlib
 import json
 import os
 import resource
@@ -116,7 +116,6 @@ def run(case: dict[str, str]) -> str:
     names: dict[str, Any] = {
         "SOURCE": case["source"],
         "__name__": "strategy",
-        "available": lambda name: importlib.util.find_spec(name) is not None,
         "context": context,
         "data": data,
         "exists": lambda path: Path(path).exists(),

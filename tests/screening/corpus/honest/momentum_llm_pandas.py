@@ -1,5 +1,5 @@
-"""
-Cross-Sectional Momentum Strategy
+"""Cross-Sectional Momentum Strategy.
+
 =================================
 
 Ranks the universe by 12-1 month momentum, scales by inverse volatility and rebalances monthly.
