@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -25,7 +26,7 @@ from stratlab.domain.events import EventKind
 from stratlab.domain.market import PricePanel, Tier, Window
 from stratlab.domain.ports import FirstJudge, ProgressListener
 from stratlab.domain.search import ReviewMode
-from stratlab.domain.strategy import Severity
+from stratlab.domain.strategy import Author, ScreeningReport, Severity
 from stratlab.domain.trial import (
     EquityPoint,
     Limits,
@@ -84,6 +85,17 @@ class SmokeScript(ScriptedSandbox):
         return claim
 
 
+class SilentScreener:
+    """Finds nothing, so that what is found comes from the smoke run."""
+
+    def screen(self, source: str, author: Author = Author.HUMAN) -> ScreeningReport:
+        return ScreeningReport()
+
+
+def silent_lab(home: Path, sandbox: SmokeScript) -> AbstractContextManager[SmallLab]:
+    return small_lab(home, sandbox=sandbox, screener=SilentScreener())
+
+
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(20):
         while not condition():  # noqa: ASYNC110 - raises no event
@@ -99,7 +111,7 @@ async def finished(lab: SmallLab, campaign: Campaign) -> Campaign:
 
 async def test_smoke_run_goes_first_in_the_same_batch_and_counts_nowhere(tmp_path: Path) -> None:
     sandbox = SmokeScript(PanelData())
-    with small_lab(tmp_path, sandbox=sandbox) as lab:
+    with silent_lab(tmp_path, sandbox) as lab:
         campaign = await finished(lab, await lab.manager.create(small_spec(stop_rules=ONE), "r"))
         iteration = lab.repository.get_iteration(campaign.id, 1)
         smoke, *others = iteration.results
@@ -125,7 +137,7 @@ async def test_result_hash_is_that_of_the_counted_trials_alone(tmp_path: Path) -
     for name, idle in (("trades", False), ("idle", True)):
         home = tmp_path / name
         home.mkdir()
-        with small_lab(home, sandbox=SmokeScript(PanelData(), idle=idle)) as lab:
+        with silent_lab(home, SmokeScript(PanelData(), idle=idle)) as lab:
             created = await lab.manager.create(small_spec(stop_rules=ONE), "r")
             hashes.append((await finished(lab, created)).result_hash)
     assert hashes[0] == hashes[1]
@@ -136,7 +148,7 @@ async def test_failing_smoke_run_is_a_hard_finding_and_the_others_never_start(
 ) -> None:
     failure = StrategyFailure("ValueError", "not today", 3, "raise ValueError('not today')")
     sandbox = SmokeScript(PanelData(), failure=failure)
-    with small_lab(tmp_path, sandbox=sandbox) as lab:
+    with silent_lab(tmp_path, sandbox) as lab:
         campaign = await finished(lab, await lab.manager.create(small_spec(stop_rules=ONE), "r"))
         iteration = lab.repository.get_iteration(campaign.id, 1)
         assert sandbox.batches == [(3, 1)]
@@ -172,7 +184,7 @@ async def test_failing_smoke_run_is_a_hard_finding_and_the_others_never_start(
 
 
 async def test_idle_smoke_run_warns_and_the_search_goes_on(tmp_path: Path) -> None:
-    with small_lab(tmp_path, sandbox=SmokeScript(PanelData(), idle=True)) as lab:
+    with silent_lab(tmp_path, SmokeScript(PanelData(), idle=True)) as lab:
         campaign = await finished(lab, await lab.manager.create(small_spec(stop_rules=ONE), "r"))
         iteration = lab.repository.get_iteration(campaign.id, 1)
         assert iteration.evaluation is not None
@@ -184,7 +196,7 @@ async def test_idle_smoke_run_warns_and_the_search_goes_on(tmp_path: Path) -> No
 
 async def test_warning_of_the_smoke_run_waits_for_review_before_train(tmp_path: Path) -> None:
     spec = small_spec(stop_rules=ONE, review=ReviewMode.REQUIRED)
-    with small_lab(tmp_path, sandbox=SmokeScript(PanelData(), idle=True)) as lab:
+    with silent_lab(tmp_path, SmokeScript(PanelData(), idle=True)) as lab:
         campaign = await lab.manager.create(spec, "r")
         await until(lambda: lab.repository.get_campaign(campaign.id).state_reason == REVIEW_REASON)
         assert lab.sandbox.batches == [(3, 1)]
@@ -201,7 +213,7 @@ async def test_warning_of_the_smoke_run_waits_for_review_before_train(tmp_path: 
 
 async def test_warning_of_the_smoke_run_can_be_declined(tmp_path: Path) -> None:
     spec = small_spec(stop_rules=ONE, review=ReviewMode.REQUIRED)
-    with small_lab(tmp_path, sandbox=SmokeScript(PanelData(), idle=True)) as lab:
+    with silent_lab(tmp_path, SmokeScript(PanelData(), idle=True)) as lab:
         campaign = await lab.manager.create(spec, "r")
         await until(lambda: lab.repository.get_campaign(campaign.id).state_reason == REVIEW_REASON)
         await lab.manager.approve(campaign.id, decline=True)
@@ -212,7 +224,7 @@ async def test_warning_of_the_smoke_run_can_be_declined(tmp_path: Path) -> None:
 
 async def test_interrupted_train_continues_without_another_smoke_run(tmp_path: Path) -> None:
     sandbox = SmokeScript(PanelData(), seconds=3.0)
-    with small_lab(tmp_path, sandbox=sandbox) as lab:
+    with silent_lab(tmp_path, sandbox) as lab:
         campaign = await lab.manager.create(small_spec(stop_rules=ONE), "r")
         await until(lambda: len(sandbox.seen) >= 2)
         await lab.manager.pause(campaign.id)
