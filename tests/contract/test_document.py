@@ -4,11 +4,12 @@ import json
 import time
 from pathlib import Path
 
+import jsonschema
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.contract.random_contracts import random_contract
+from tests.contract.random_contracts import LONGER, random_contract
 from tests.contract.samples import sample_fields
 
 from stratlab.contract.document import (
@@ -106,6 +107,10 @@ BAD = [
     ("execution.pyramiding", 1, "execution.pyramiding: Input should be 0"),
     ("execution.fill", "close", "execution.fill: Input should be 'next_open'"),
     ("gates.max_drawdown", 1.5, "gates.max_drawdown"),
+    ("gates.max_turnover", 10**400, "gates.max_turnover: Input should be"),
+    ("gates.min_total_trades", 10**400, "gates.min_total_trades: Input should be"),
+    ("optimization_space.slow.min", -(10**400), "optimization_space.slow.min"),
+    ("optimization_space.mult.max", 10**400, "optimization_space.mult.max"),
 ]  # fmt: skip
 
 
@@ -171,10 +176,25 @@ def test_schema_is_golden() -> None:
 
 
 def test_schema_accepts_sample() -> None:
-    jsonschema = pytest.importorskip("jsonschema")
     jsonschema.validate(sample_fields(), contract_schema())
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(_changed("risk_model.sizing.percent", 101), contract_schema())
+
+
+@given(st.integers(0, 10**6))
+def test_schema_accepts_every_valid_contract(seed: int) -> None:
+    jsonschema.Draft202012Validator.check_schema(contract_schema())
+    fields = random_contract(seed, longer=LONGER).model_dump(mode="json")
+    jsonschema.validate(fields, contract_schema())
+
+
+@pytest.mark.parametrize("character", ["\0", "\x1b", "\x9b", "\u2028", "\u202e", "\ufeff"])
+def test_load_prose_that_steers_a_reader_refused(character: str) -> None:
+    assert "thesis: String should match pattern" in _refusal(_changed("thesis", f"a{character}b"))
+    path = "entry_rules.0.note"
+    assert f"{path}: String should match" in _refusal(_changed(path, character))
+    # Line breaks and letters of every script are prose.
+    load_contract(_changed("thesis", "\tUno\r\ndue\u00a0三 \U0001f600"))
 
 
 def test_load_yaml_equals_json() -> None:

@@ -31,9 +31,6 @@ def candidate_from_contract(
         contract: A loaded contract.
         lineage: Where it comes from.
         points: Further parameter points to try after the defaults.
-
-    Raises:
-        InvalidContractError: The contract asks for something that cannot be compiled yet.
     """
     defaults = contract.parameters
     distinct = {point_key(point): point for point in (defaults, *points)}

@@ -292,12 +292,12 @@ class ContractGates(Part):
         max_turnover: Per year, on the training tier.
     """
 
-    max_drawdown: Annotated[float, Field(gt=0, le=1)] | None = None
+    max_drawdown: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] | None = None
     min_sharpe_ratio: Finite | None = None
     min_validation_sharpe_ratio: Finite | None = None
     max_oos_degradation: Finite | None = None
-    min_total_trades: Annotated[int, Field(ge=0)] | None = None
-    max_turnover: Annotated[float, Field(gt=0)] | None = None
+    min_total_trades: Annotated[int, Field(ge=0, le=10**9)] | None = None
+    max_turnover: Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)] | None = None
 
 
 @final
