@@ -129,9 +129,9 @@ def _binary(op: ast.operator, left: Any, right: Any) -> Any:  # noqa: ANN401 - c
 def _boolean(op: ast.boolop, values: list[Any]) -> Any:  # noqa: ANN401 - a constant
     decides = isinstance(op, ast.Or)
     for value in values:
-        if value is not UNKNOWN and bool(value) is decides:
+        if value is UNKNOWN or bool(value) is decides:
             return value
-    return UNKNOWN if UNKNOWN in values else values[-1]
+    return values[-1]
 
 
 def _part(node: ast.AST) -> str | None:

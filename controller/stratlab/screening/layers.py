@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from itertools import islice
 from typing import Final
 
@@ -74,7 +75,7 @@ def screen_text(text: str, author: Author = Author.HUMAN) -> ScreeningReport:
         began = ended
         if any(finding.severity is Severity.ERROR for finding in own):
             break
-    return ScreeningReport(tuple(found), tuple(runs))
+    return ScreeningReport(tuple(_in_characters(found, text)), tuple(runs))
 
 
 def warm_up() -> None:
@@ -82,6 +83,24 @@ def warm_up() -> None:
     members.surface()
     secrets.warm_up()
     bandit_tests.warm_up()
+
+
+def _in_characters(findings: Iterable[Finding], text: str) -> Iterable[Finding]:
+    # The parser counts bytes of UTF-8; people, editors and SARIF count characters.
+    if text.isascii():
+        return findings
+    # Bytes end lines where Python does; text has more kinds of line ends.
+    lines = text.encode("utf-8", "replace").splitlines()
+    return [
+        replace(finding, column=_characters(lines[finding.line - 1][: finding.column - 1]) + 1)
+        if finding.column and 0 < finding.line <= len(lines)
+        else finding
+        for finding in findings
+    ]
+
+
+def _characters(content: bytes) -> int:
+    return len(content.decode("utf-8", "replace"))
 
 
 def _in_order(findings: Iterable[Finding]) -> list[Finding]:
