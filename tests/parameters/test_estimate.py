@@ -67,6 +67,12 @@ def test_estimate_counts_points_and_backtests() -> None:
     assert estimate.measured_backtests == 0
 
 
+@pytest.mark.parametrize(("screen", "expected"), [(0, 0), (2, 30), (3, 30), (5, 50)])
+def test_estimate_screens_no_fewer_points_than_run(screen: int, expected: int) -> None:
+    spec = spec_of(parameter_search=ParameterSearch(Sampler.TPE, screen))
+    assert estimate_campaign(spec, MemoryRepository(), PanelData()).screened_points == expected
+
+
 def test_estimate_of_more_points_asks_for_more() -> None:
     few, many = (
         estimate_campaign(spec_of(iterations), MemoryRepository(), PanelData())

@@ -1,6 +1,9 @@
 """Proposals stay on the grid, come once each, and are the same for the same seed."""
 
 import logging
+import os
+import subprocess
+import sys
 import warnings
 from collections.abc import Sequence
 
@@ -80,6 +83,29 @@ def test_equal_arguments_give_equal_points_and_another_seed_others(sampler: Samp
     assert search(5) == search(5)
     if sampler is not Sampler.GRID:
         assert search(5) != search(6)
+
+
+def test_another_process_proposes_the_same_points() -> None:
+    # Texts are hashed with another seed in each process; no order may come from that.
+    program = (
+        "from tests.parameters.test_search import *\n"
+        "for sampler in Sampler:\n"
+        "    peak = Peak(TARGET)\n"
+        "    print(search_points(WIDE, peak.objective, sampler=sampler, count=70, seed=5))\n"
+    )
+    printed = [
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert printed[0] == printed[1]
+    assert printed[0].count("ScoredPoint") == 70 * len(Sampler)
 
 
 @pytest.mark.parametrize("sampler", [Sampler.TPE, Sampler.CMAES])

@@ -52,10 +52,14 @@ def estimate_campaign(
     sessions, per_year = _sessions(spec, market_data)
     required = required_sharpe(counted, sessions)
     luck = expected_maximum_sharpe(counted, null_variance(sessions))
-    is_screened = spec.cost_model.kind is CostModelKind.NEXT_OPEN
+    screened = spec.parameter_search.screen_points
+    if spec.cost_model.kind is not CostModelKind.NEXT_OPEN:
+        screened = 0
+    elif screened:
+        screened = max(screened, spec.parameter_points)
     return CampaignEstimate(
         counted_points=counted,
-        screened_points=iterations * spec.parameter_search.screen_points * is_screened,
+        screened_points=iterations * screened,
         backtests=iterations * in_iteration,
         sessions=sessions,
         required_sharpe_ratio=None if required is None else required.annual(per_year),
