@@ -50,7 +50,7 @@ def made_up_world() -> World:
     )
     window = Window(Tier.TRAIN, days[WARM_UP].item(), days[-1].item())
     held = buy_and_hold(MarketSet("made-up", SYMBOLS), prices, window, CAPITAL, COSTS)
-    return World(prices, WARM_UP, CAPITAL, COSTS, compute_metrics(held, CAPITAL))
+    return World(prices, WARM_UP, CAPITAL, COSTS, 2.0, compute_metrics(held, CAPITAL))
 
 
 def median_seconds(work: Callable[[], object]) -> float:

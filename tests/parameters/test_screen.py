@@ -13,6 +13,7 @@ from stratlab.domain.generation import GenerationRequest, IterationSummary
 from stratlab.domain.market import CostModel, CostModelKind, MarketSet, Tier
 from stratlab.domain.search import ParameterSearch, Sampler
 from stratlab.domain.strategy import Candidate, GeneratorKind, Lineage
+from stratlab.domain.trial import Limits
 from stratlab.search.parameters_objective import TrainObjective, train_worlds
 from stratlab.search.parameters_screen import ParameterScreen
 
@@ -136,6 +137,20 @@ def test_what_cannot_be_screened_keeps_its_points(candidate: Candidate, changes)
     assert screened.candidate == candidate
     assert not screened.points
     assert not peak.calls
+
+
+def test_point_whose_leverage_would_end_its_trial_has_no_score() -> None:
+    contract = contract_of({"level": whole(1, 90, 1, 5)})
+    scores = [
+        TrainObjective(contract, train_worlds(PanelData(), asked(limits=limits).campaign.spec))(
+            [{"level": 5}, {"level": 89}]
+        )
+        for limits in (Limits(max_leverage=2.0), Limits(max_leverage=0.5))
+    ]
+    # All equity is invested at the low level; nothing ever closes above the high one.
+    assert scores[0][0] is not None
+    assert scores[1][0] is None
+    assert scores[0][1] == scores[1][1]
 
 
 def test_objective_is_the_mean_over_market_sets_and_undefined_on_one_is_undefined() -> None:

@@ -8,7 +8,7 @@ Sharpe ratio, over all market sets as :func:`stratlab.evaluation.judgement.aggre
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, final
+from typing import TYPE_CHECKING, Protocol, final
 
 from stratlab.domain.market import CostModel, MarketSet, PricePanel, Tier, Window
 from stratlab.domain.metrics import AnnualSharpe, Metrics
@@ -31,6 +31,7 @@ class World:
         prices: From the warm-up to the end of the train tier, and no bar more.
         first_bar: Row of the first bar that is traded.
         capital, cost_model: As in a trial.
+        max_leverage: At which the harness ends a trial.
         benchmark: Of the campaign's benchmark on the same bars.
     """
 
@@ -38,13 +39,12 @@ class World:
     first_bar: int
     capital: float
     cost_model: CostModel
+    max_leverage: float
     benchmark: Metrics
 
 
-def train_world(
-    market_data: "MarketData", market: MarketSet, capital: float, cost_model: CostModel
-) -> World:
-    """Return the train tier of a market set.
+def train_world(market_data: "MarketData", market: MarketSet, spec: "CampaignSpec") -> World:
+    """Return the train tier of one of a campaign's market sets.
 
     Raises:
         DataSetNotFoundError: No such data set or symbol.
@@ -58,13 +58,14 @@ def train_world(
     train = market_data.get(market.data_set).tiers[Tier.TRAIN]
     window = Window(Tier.TRAIN, train.start, train.end)
     prices = market_data.prices(market, Tier.TRAIN)
-    held = buy_and_hold(market, prices, window, capital, cost_model)
+    held = buy_and_hold(market, prices, window, spec.capital, spec.cost_model)
     return World(
         prices=prices,
         first_bar=window_rows(prices, window).start,
-        capital=capital,
-        cost_model=cost_model,
-        benchmark=compute_metrics(held, capital),
+        capital=spec.capital,
+        cost_model=spec.cost_model,
+        max_leverage=spec.limits.max_leverage,
+        benchmark=compute_metrics(held, spec.capital),
     )
 
 
@@ -76,12 +77,7 @@ def train_worlds(market_data: "MarketData", spec: "CampaignSpec") -> tuple[World
         InvalidSpecError: The tier holds no session.
     """
     return tuple(
-        train_world(
-            market_data,
-            MarketSet(spec.data_set, symbols, timeframe),
-            spec.capital,
-            spec.cost_model,
-        )
+        train_world(market_data, MarketSet(spec.data_set, symbols, timeframe), spec)
         for symbols in spec.markets
         for timeframe in spec.timeframes
     )
@@ -106,6 +102,8 @@ def judge_grid(
 ) -> list[Metrics]:
     """Return the metrics of each point from the numpy evaluator; runs no foreign code.
 
+    A point whose leverage would end its trial has none: every figure is undefined.
+
     Raises:
         InvalidContractError: The contract uses what the evaluator does not know.
     """
@@ -123,30 +121,34 @@ def judge_grid(
     sessions = world.prices.sessions[world.first_bar :]
     years = len(set(sessions.tolist())) / world.prices.sessions_per_year
     return [
-        _metrics(row, years)
+        _metrics(row, years, world.max_leverage)
         for row in zip(
             grid.final_return.tolist(),
             grid.sharpe_ratio.tolist(),
             grid.max_drawdown.tolist(),
+            grid.max_leverage.tolist(),
             grid.trades.tolist(),
             strict=True,
         )
     ]
 
 
-def _metrics(row: tuple[float, float, float, Any], years: float) -> Metrics:
-    total, sharpe, drawdown, trades = row
-    solvent = total > -1.0
+def _metrics(
+    row: tuple[float, float, float, float, int], years: float, max_leverage: float
+) -> Metrics:
+    total, sharpe, drawdown, leverage, trades = row
+    runs = not leverage > max_leverage  # NaN where nothing was ever held
+    is_solvent = runs and total > -1.0
     return Metrics(
-        cum_returns_final=total,
-        annual_return=(1.0 + total) ** (1.0 / years) - 1.0 if solvent else None,
+        cum_returns_final=total if runs else None,
+        annual_return=(1.0 + total) ** (1.0 / years) - 1.0 if is_solvent else None,
         annual_volatility=None,
-        sharpe_ratio=AnnualSharpe(sharpe) if solvent and math.isfinite(sharpe) else None,
+        sharpe_ratio=AnnualSharpe(sharpe) if is_solvent and math.isfinite(sharpe) else None,
         sortino_ratio=None,
-        max_drawdown=-abs(drawdown),
+        max_drawdown=drawdown if runs else None,
         calmar_ratio=None,
         win_rate=None,
-        total_trades=int(trades),
+        total_trades=trades if runs else 0,
         turnover=None,
     )
 
