@@ -81,6 +81,17 @@ def test_sarif_of_files_elsewhere_has_absolute_addresses(
     assert uris == [f"file://{tree}/a.py", "c.py"]
 
 
+def test_columns_count_characters(stratlab: Program, home: Path, tmp_path: Path) -> None:
+    text = "def initialize(context):\n    é = 'ü\u2028'; x = eval('1')\n"
+    (tmp_path / "umlaut.py").write_text(text)
+    run = sarif(stratlab("validate", "umlaut.py", "--format", "sarif"))
+    assert run["columnKind"] == "unicodeCodePoints"
+    (error,) = [result for result in run["results"] if result["level"] == "error"]
+    region = error["locations"][0]["physicalLocation"]["region"]
+    place = text.split("\n")[1].index("eval") + 1
+    assert region == {"startLine": 2, "startColumn": place}
+
+
 def test_sarif_tells_of_files_that_cannot_be_read(stratlab: Program, tree: Path) -> None:
     (tree / "latin.py").write_bytes(b"# \xe9\n")
     run = sarif(stratlab("validate", "strategies", "--format", "sarif"))

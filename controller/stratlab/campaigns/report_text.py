@@ -152,12 +152,13 @@ def _count(points: Mapping[TrialPurpose, int]) -> str:
 
 
 def _repetition(campaign: Campaign, iterations: Sequence[Iteration]) -> str:
-    trials = [result for iteration in iterations for result in iteration.results]
+    runs = [result for iteration in iterations for result in iteration.results]
+    trials = [result for result in runs if result.spec.purpose is not TrialPurpose.SMOKE]
     identities = sorted(
         {
             f"image {result.sandbox.image_id}, runtime {result.sandbox.runtime}, "
             f"seccomp profile {result.sandbox.seccomp_digest}"
-            for result in trials
+            for result in runs
             if result.sandbox.image_id
         }
     )
