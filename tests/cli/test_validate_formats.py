@@ -12,10 +12,14 @@ from tests.cli.conftest import Ended
 from tests.cli.strategies import BAD, CLEAN, checkout
 
 from stratlab.cli.exit_codes import ExitCode
+from stratlab.screening.rule import Layer
 from stratlab.screening.rules import RULES
 
 Program = Callable[..., Ended]
 SARIF = json.loads((Path(__file__).parent / "schemas" / "sarif-2.1.0-rtm.5.json").read_text())
+OWN = json.loads(
+    (Path(__file__).parents[2] / "docs" / "schemas" / "validate.schema.json").read_text()
+)
 
 
 @pytest.fixture
@@ -28,6 +32,15 @@ def sarif(ended: Ended) -> dict:
     jsonschema.Draft4Validator(SARIF).validate(document)
     (run,) = document["runs"]
     return run
+
+
+def test_json_is_as_its_schema_says(stratlab: Program, tree: Path) -> None:
+    (tree / "latin.py").write_bytes(b"# \xe9\n")
+    jsonschema.Draft202012Validator.check_schema(OWN)
+    record = json.loads(stratlab("validate", "strategies", "--json").out)
+    jsonschema.Draft202012Validator(OWN).validate(record)
+    layers = OWN["properties"]["findings"]["items"]["properties"]["layer"]["enum"]
+    assert layers == [layer.value for layer in Layer]
 
 
 def test_sarif_schema_is_a_schema_of_the_version_that_is_promised() -> None:
@@ -192,7 +205,9 @@ def test_hostile_names_stay_text_in_every_form(
         assert "hostile/new%0Aline.py" in uris
         assert "hostile/comma%2C%20colon%3A%20percent%2520.py" in uris
     elif form == "json":
-        paths = {file["path"] for file in json.loads(ended.out)["files"]}
+        record = json.loads(ended.out)
+        jsonschema.Draft202012Validator(OWN).validate(record)
+        paths = {file["path"] for file in record["files"]}
         assert {"hostile/bytes\\xff.py", "hostile/new\nline.py"} <= paths
     else:
         assert "[red]markup.py" in ended.out
