@@ -18,7 +18,8 @@ from stratlab.screening.worker import ANSWER, REQUEST
 from stratlab_runner import contract
 
 TIMEOUT_SECONDS: Final = 15.0
-_KEPT: Final = 2
+# As many as `stratlab validate` asks at the same time.
+_KEPT: Final = max(2, os.cpu_count() or 1)
 _CHUNK: Final = 1 << 16
 
 
