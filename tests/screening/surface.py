@@ -15,6 +15,27 @@ from stratlab.screening.members import MEMBERS
 from stratlab_runner.contract import ALLOWED_MODULES, LAB_MODULE
 
 TARGET = Path(stratlab.screening.__file__).parent / "surface.json"
+DANGEROUS = {
+    *(
+        "_pickle",
+        "_thread",
+        "bz2",
+        "ctypes",
+        "ftplib",
+        "gc",
+        "gzip",
+        "http",
+        "importlib",
+        "inspect",
+    ),
+    *("lzma", "mmap", "multiprocessing", "os", "pathlib", "pickle", "pkgutil", "posix", "requests"),
+    *("runpy", "shutil", "socket", "sqlalchemy", "sqlite3", "subprocess", "tarfile", "tempfile"),
+    *("threading", "urllib", "webbrowser", "zipfile"),
+}
+"""Modules whose functions and classes are as dangerous as they are."""
+
+# Types for annotations and checks, and locks.
+HARMLESS = {"PathLike", "Path", "Lock", "RLock", "lock", "local", "allocate_lock", "fspath"}
 INSIDE = Path(__file__).parent / "inside"
 
 
@@ -32,8 +53,17 @@ def run_inside(script: str, *arguments: str, text: str = "") -> str:
 
 def introspect() -> dict[str, Any]:
     """Return what the script says of the allowed modules in the image."""
-    asked = {"allowed": sorted(ALLOWED_MODULES - {LAB_MODULE}), "members": sorted(MEMBERS)}
-    return json.loads(run_inside("surface.py", text=json.dumps(asked)))
+    return json.loads(run_inside("surface.py", text=json.dumps(asked())))
+
+
+def asked() -> dict[str, list[str]]:
+    """Return what the scripts need to know."""
+    return {
+        "allowed": sorted(ALLOWED_MODULES - {LAB_MODULE}),
+        "members": sorted(MEMBERS),
+        "dangerous": sorted(DANGEROUS),
+        "harmless": sorted(HARMLESS),
+    }
 
 
 def render(found: dict[str, Any]) -> str:

@@ -145,6 +145,7 @@ class Surface:
         own: For modules and classes, attributes that are called like a foreign module but are
             none.
         aliases: Other names of what is among :data:`MEMBERS`.
+        functions: Functions and classes of dangerous modules that public modules carry.
     """
 
     modules: Mapping[str, int]
@@ -153,11 +154,12 @@ class Surface:
     carried_here: Mapping[str, Mapping[str, str]]
     own: Mapping[str, tuple[str, ...]]
     aliases: Mapping[str, str]
+    functions: Mapping[str, str]
 
     def walk(self, root: str, attributes: list[str]) -> Iterator[tuple[str, str | None]]:
         """Yield what each attribute of a chain is called at home, and the foreign module it is.
 
-        The walk ends at a foreign module.
+        The walk ends at a foreign module, or at a function of one.
         """
         place = root
         for name in attributes:
@@ -167,6 +169,9 @@ class Surface:
                 place = real
             elif name in self.foreign and name not in self.own.get(place, ()):
                 yield full, self.foreign[name]
+                return
+            elif full in self.functions:
+                yield full, self.functions[full]
                 return
             else:
                 place = self.aliases.get(full, full)

@@ -1,7 +1,8 @@
 """Prints what the allowed modules carry besides their own, as JSON.
 
-On stdin: JSON with ``allowed``, the modules of the allow-list, and ``members``, dotted names of
-what may not be used of them. Keys of the answer:
+On stdin: JSON with ``allowed``, the modules of the allow-list, ``members``, dotted names of what
+may not be used of them, ``dangerous``, other modules, and ``harmless``, names of functions and
+classes of those. Keys of the answer:
 
 * ``modules``: public modules at and below the allowed ones.
 * ``foreign``: attribute names under which they carry modules that are not allowed.
@@ -9,6 +10,7 @@ what may not be used of them. Keys of the answer:
 * ``carried_here``: for modules, attributes that are allowed modules and mean others elsewhere.
 * ``own``: for modules and classes, attributes that are called like a foreign module and are none.
 * ``aliases``: other names of members.
+* ``functions``: functions and classes of dangerous modules that public modules carry.
 * ``opens``: functions and classes whose code opens files, runs text, or starts programs. To read
   when the image changes: what is dangerous among them belongs into the members.
 """
@@ -150,20 +152,33 @@ def members(modules: dict[str, types.ModuleType]) -> Iterator[tuple[str, str, ob
                 yield name, attribute, value
 
 
-def describe(allowed: set[str], unwanted: list[str]) -> dict[str, object]:
+def dangerous_home(value: object, asked: dict[str, list[str]]) -> str | None:
+    """Return the full name of a function or class of a dangerous module."""
+    if not (inspect.isroutine(value) or inspect.isclass(value)):
+        return None
+    home, name = str(getattr(value, "__module__", "") or ""), getattr(value, "__name__", "")
+    is_one = home.partition(".")[0] in asked["dangerous"] and name not in asked["harmless"]
+    return f"{home}.{name}" if is_one else None
+
+
+def describe(asked: dict[str, list[str]]) -> dict[str, object]:
+    allowed = set(asked["allowed"])
     modules = {
         module.__name__: module
         for name in sorted(allowed)
         for module in below(importlib.import_module(name))
     }
     foreign, everywhere, here = carried_modules(modules, allowed)
-    denied = {id(value): name for name in unwanted if (value := find(name)) is not None}
+    denied = {id(value): name for name in asked["members"] if (value := find(name)) is not None}
     aliases: dict[str, str] = {}
+    functions: dict[str, str] = {}
     opens: dict[str, list[str]] = {}
     for name, attribute, value in members(modules):
         full = f"{name}.{attribute}"
         if not isinstance(value, types.ModuleType) and denied.get(id(value), full) != full:
             aliases[full] = denied[id(value)]
+        if (home := dangerous_home(value, asked)) is not None:
+            functions[full] = home
         if getattr(value, "__module__", None) == name and (uses := what_it_uses(value, denied)):
             opens[full] = uses
     return {
@@ -173,6 +188,7 @@ def describe(allowed: set[str], unwanted: list[str]) -> dict[str, object]:
         "carried_here": here,
         "own": own_attributes(modules, foreign, allowed),
         "aliases": aliases,
+        "functions": functions,
         "opens": opens,
     }
 
@@ -181,7 +197,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     asked = json.load(sys.stdin)
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        found = describe(set(asked["allowed"]), asked["members"])
+        found = describe(asked)
     print(json.dumps(found))
 
 

@@ -89,7 +89,7 @@ FORBIDDEN_NAME: Final = _error(
 )
 MODULE_REACH: Final = _error(
     "module_reach",
-    "{name} is the module {module}, which may not be imported",
+    "{name} is {module}, which may not be imported",
     "Use the documented names of allowed modules only.",
     "Modules carry what they import: pandas.io.common.os is os. The list of such names is made "
     "from the modules themselves.",
