@@ -37,7 +37,7 @@ def run_jobs(worlds: dict[str, dict], jobs: list[dict]) -> list[dict]:
     command += ["--volume", f"{JOB}:/job.py:ro", IMAGE, "-P", "/job.py"]
     request = json.dumps({"worlds": worlds, "jobs": jobs})
     done = subprocess.run(
-        command, input=request, capture_output=True, text=True, timeout=280, check=False
+        command, input=request, capture_output=True, text=True, timeout=3500, check=False
     )
     assert done.returncode == 0, done.stderr[-4000:]
     return json.loads(done.stdout)

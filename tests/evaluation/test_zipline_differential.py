@@ -52,7 +52,7 @@ def run_zipline(scenarios, folder):
         [*command, user, *mounts, *program],
         capture_output=True,
         text=True,
-        timeout=900,
+        timeout=3500,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]

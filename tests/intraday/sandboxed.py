@@ -44,7 +44,7 @@ def run_jobs(worlds, jobs, folder):
         [*command, user, *mounts, *program],
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=3500,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
