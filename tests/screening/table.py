@@ -88,7 +88,7 @@ def _row(rule: Rule) -> str:
     severity = str(rule.severity)
     if rule.for_models is not None:
         severity += f"; {rule.for_models} for models"
-    hint = rule.hint if len(rule.hint) < 200 else "Use only the modules below."
+    hint = rule.hint if len(rule.hint) < 200 else "Use only what is listed below."
     return f"| `{rule.id}` | {severity} | {rule.message} | {hint} | {rule.rationale} |"
 
 

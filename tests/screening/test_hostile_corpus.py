@@ -16,6 +16,7 @@ from stratlab.screening.rules import RULES
 from stratlab.screening.screener import SubprocessScreener
 
 CASES = hostile_cases()
+SCREENER = SubprocessScreener()
 LEAST = 5
 LEAST_CHAINS = 20
 # Found by fault injection in test_screening: no text is known that exhausts the process.
@@ -29,7 +30,7 @@ IDEAS_OF_TEXT = {"hardcoded_secret", "bandit.B613", "forbidden_name"}
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_hostile_source_is_rejected_by_its_rule(case: Case) -> None:
     if case.rule == EXHAUSTING:
-        report = SubprocessScreener().screen(case.source, case.author)
+        report = SCREENER.screen(case.source, case.author)
         assert {f.rule for f in report.findings} <= {EXHAUSTING, "unscreenable"}
     else:
         report = screen_text(case.source, case.author)

@@ -18,6 +18,7 @@ from stratlab.screening import SubprocessScreener, worker
 from stratlab.screening.layers import screen_text
 
 GONE = "gone"
+SCREENER = SubprocessScreener()
 
 HONEST = """
 from zipline.api import order_target_percent, symbol, schedule_function, date_rules
@@ -45,7 +46,7 @@ def rejections(source: str) -> list[Finding]:
 
 
 def test_honest_strategy_passes_every_layer() -> None:
-    report = SubprocessScreener().screen(HONEST)
+    report = SCREENER.screen(HONEST)
     assert report.passed
     assert [run.layer for run in report.layers] == [
         "static",
@@ -58,7 +59,7 @@ def test_honest_strategy_passes_every_layer() -> None:
 
 
 def test_layer_that_rejects_is_the_last_one() -> None:
-    report = SubprocessScreener().screen(strategy("eval('1')"))
+    report = SCREENER.screen(strategy("eval('1')"))
     assert [run.layer for run in report.layers] == ["static", "security"]
     assert report.of_layer("static") == ()
     assert [finding.rule for finding in report.of_layer("security")] == ["forbidden_call"]
@@ -89,7 +90,7 @@ def test_layer_that_rejects_is_the_last_one() -> None:
     ],
 )
 def test_bad_source_is_rejected_by_the_right_rule(source: str, layer: str, rule: str) -> None:
-    report = SubprocessScreener().screen(source)
+    report = SCREENER.screen(source)
     assert not report.passed
     first = next(f for f in report.findings if f.severity is Severity.ERROR)
     assert (first.layer, first.rule) == (layer, rule)
@@ -142,13 +143,13 @@ def test_runner_cannot_be_reached_through_the_import_of_the_lab() -> None:
 
 
 def test_own_costs_are_a_warning_that_passes() -> None:
-    report = SubprocessScreener().screen(strategy("set_slippage(None)"))
+    report = SCREENER.screen(strategy("set_slippage(None)"))
     assert report.passed
     assert [finding.rule for finding in report.of_layer("security")] == ["own_costs"]
 
 
 def test_import_that_nothing_needs_is_a_warning_that_passes() -> None:
-    report = SubprocessScreener().screen("import numpy, socket, http.client as web\n" + HONEST)
+    report = SCREENER.screen("import numpy, socket, http.client as web\n" + HONEST)
     assert report.passed
     assert [(f.rule, f.line, f.message.split()[0]) for f in report.of_layer("static")] == [
         ("import_left_out", 1, "http.client"),
@@ -164,10 +165,10 @@ def analyze(context, results):
 def _test_args():
     return analyze
 """
-    report = SubprocessScreener().screen(HONEST + plotting)
+    report = SCREENER.screen(HONEST + plotting)
     assert report.passed
     assert [finding.rule for finding in report.of_layer("static")] == ["import_left_out"]
-    called = SubprocessScreener().screen(HONEST + plotting + "analyze(None, None)\n")
+    called = SCREENER.screen(HONEST + plotting + "analyze(None, None)\n")
     assert {f.rule for f in called.of_layer("security")} == {"import_not_allowed", "forbidden_call"}
 
 
@@ -178,14 +179,14 @@ def test_place_of_a_finding_is_exact() -> None:
 
 def test_recursion_bomb_is_a_finding_not_a_crash() -> None:
     bomb = strategy("x = " + "-" * 100_000 + "1")
-    report = SubprocessScreener().screen(bomb)
+    report = SCREENER.screen(bomb)
     assert not report.passed
 
 
 @settings(max_examples=10)
 @given(st.text(max_size=400))
 def test_any_text_gives_a_report(text: str) -> None:
-    report = SubprocessScreener().screen(text)
+    report = SCREENER.screen(text)
     assert all(finding.message for finding in report.findings)
 
 

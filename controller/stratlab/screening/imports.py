@@ -105,7 +105,7 @@ def _check_origin(node: ast.AST, origin: str, known: Surface) -> Iterator[Findin
     rest = _rest(origin, root)
     if names is not None:
         if rest and rest[0] not in names:
-            yield _not_among(node, origin, root, names)
+            yield _not_among(node, origin, root)
         return
     places = [root]
     for part, (place, foreign) in zip(rest, known.walk(root, rest), strict=False):
@@ -134,11 +134,10 @@ def _check_outside(node: ast.AST, origin: str) -> Iterator[Finding]:
         yield rules.MODULE_REACH.at(node, name=origin, module=origin)
 
 
-def _not_among(node: ast.AST, origin: str, root: str, names: frozenset[str]) -> Finding:
+def _not_among(node: ast.AST, origin: str, root: str) -> Finding:
     if root == contract.LAB_MODULE:
         return rules.FORBIDDEN_NAME.at(node, name=origin)
-    allowed = ", ".join(sorted(names))
-    return rules.WATCHED_MODULE.at(node, name=origin, module=root, allowed=allowed)
+    return rules.WATCHED_MODULE.at(node, name=origin, module=root)
 
 
 def _rest(origin: str, root: str) -> list[str]:

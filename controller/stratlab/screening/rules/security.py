@@ -15,6 +15,12 @@ def _warning(id: str, message: str, hint: str, rationale: str) -> Rule:  # noqa:
     return Rule(id, Layer.SECURITY, Severity.WARNING, message, hint, rationale)
 
 
+_WATCHED: Final = "; ".join(
+    f"{', '.join(sorted(names))} of {module}"
+    for module, names in contract.NAMES_OF.items()
+    if module != contract.LAB_MODULE
+)
+
 IMPORT_NOT_ALLOWED: Final = _error(
     "import_not_allowed",
     "{name} may not be imported",
@@ -32,7 +38,7 @@ STAR_IMPORT: Final = _error(
 WATCHED_MODULE: Final = _error(
     "watched_module",
     "{name} is not among the names of {module} that a strategy may use",
-    "Use only what the list of watched modules allows, or leave the import out.",
+    f"Use only {_WATCHED}.",
     "os and sys are imported by many published algorithms for something harmless, and hold most "
     "of what is not.",
 )
