@@ -6,7 +6,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.cli.conftest import Ended
 from tests.contract.samples import sample_fields
@@ -160,7 +160,6 @@ PROSE = st.text(st.characters(exclude_categories=("Cs",)), max_size=200)
 
 
 @given(PROSE, PROSE)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_both_syntaxes_hold_any_prose_that_is_allowed(thesis: str, note: str) -> None:
     fields = sample_fields() | {"thesis": thesis}
     fields["entry_rules"][0]["note"] = note
