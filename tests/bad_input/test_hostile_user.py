@@ -222,11 +222,13 @@ def test_interrupt_at_any_moment_is_130_without_a_trace(tmp_path: Path, delay: f
     started.send_signal(signal.SIGINT)
     with started:
         _, err = started.communicate(timeout=60)
-    # Before our first line Python itself ends it; late, there is no server.
-    assert started.returncode in {ExitCode.INTERRUPTED, ExitCode.INFRASTRUCTURE, -signal.SIGINT}
-    ours = str(Path(entry.__file__).parent.parent)
-    assert ours.encode() not in err
-    assert started.returncode == -signal.SIGINT or b"Traceback" not in err
+    # Late, there is no server. Before our first line Python ends by itself, with words of its own.
+    if started.returncode not in {ExitCode.INTERRUPTED, ExitCode.INFRASTRUCTURE}:
+        assert started.returncode in {-signal.SIGINT, 1}
+        assert str(Path(entry.__file__).parent.parent).encode() not in err
+        assert not err or b"KeyboardInterrupt" in err
+    else:
+        assert b"Traceback" not in err
 
 
 def test_second_interrupt_explains_and_the_third_leaves(tmp_path: Path) -> None:
