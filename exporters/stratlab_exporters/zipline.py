@@ -36,7 +36,9 @@ _RESERVED = frozenset({"PARAMETERS", "SYMBOLS", "run", "main", "_stratlab_lab", 
 # Lines as Python counts them: other separators of Unicode end none.
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 # The one import of the lab that is no library: what it names stands above it in the same file.
-_LAB_IMPORT = re.compile(r"^from stratlab_runner\.bars import \([^)]*\)\n", re.MULTILINE)
+_LAB_IMPORT = re.compile(
+    r"^from stratlab_runner(?:\.bars import \([^)]*\)| import risk\b.*)\n", re.MULTILINE
+)
 _OPTIONAL = ("handle_data", "before_trading_start")
 
 _HEADER = '''\
@@ -241,8 +243,16 @@ def _render(source: str, tree: ast.Module, request: ExportRequest) -> str:
 def _inlined_lab() -> str:
     # As a function of its own: its names and the strategy's never meet.
     folder = files("stratlab_runner")
-    bars, lab = (folder.joinpath(f"{name}.py").read_text("utf-8") for name in ("bars", "lab"))
-    body = textwrap.indent(f"{bars}\n\n{_LAB_IMPORT.sub('', lab)}", "    ")
+    bars, risk, lab = (
+        folder.joinpath(f"{name}.py").read_text("utf-8") for name in ("bars", "risk", "lab")
+    )
+    body = textwrap.indent(
+        f"{bars}\n\ndef _risk():\n{textwrap.indent(risk, '    ')}\n"
+        "    from types import SimpleNamespace\n\n"
+        "    return SimpleNamespace(**locals())\n\n\nrisk = _risk()\n\n"
+        f"{_LAB_IMPORT.sub('', lab)}",
+        "    ",
+    )
     return (
         f"def _stratlab_lab():\n{body}\n"
         "    from types import SimpleNamespace\n\n"

@@ -36,9 +36,19 @@ LAB_NAMES: Final = (
     "days_per_week",
     "on_bar",
     "order_bracket",
+    "risk",
     "session_bars",
 )
 """What a strategy may use of it."""
+
+RISK_NAMES: Final = (
+    "RiskError",
+    "percent_distance",
+    "percent_equity",
+    "range_distance",
+    "risk_percent",
+)
+"""What a strategy may use of ``lab.risk``."""
 
 BRACKET_ATTRIBUTES: Final = (
     "amount",

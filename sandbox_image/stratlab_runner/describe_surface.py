@@ -69,6 +69,7 @@ def describe() -> dict[str, Any]:
         },
         "lab": {
             "functions": [entry(name, lab) for name in sorted(contract.LAB_NAMES)],
+            "risk": [entry(name, lab.risk) for name in sorted(contract.RISK_NAMES)],
             "bracket": [entry(name, lab.Bracket) for name in sorted(contract.BRACKET_ATTRIBUTES)],
         },
     }

@@ -1,8 +1,8 @@
 """The lab's own trading API: bracket orders, and the cost model that fills at the next open.
 
-Strategies use ``order_bracket`` and ``Bracket``. ``NextOpenSlippage`` is imposed by the harness,
-or set by whoever runs an exported strategy. Nothing but the standard library, zipline and
-``bars`` is imported here, because exported strategies carry the text of both files.
+Strategies use ``order_bracket``, ``Bracket`` and ``risk``. ``NextOpenSlippage`` is imposed by the
+harness, or set by whoever runs an exported strategy. Nothing but the standard library, zipline,
+``bars`` and ``risk`` is imported here, because exported strategies carry the text of all three.
 """
 
 import math
@@ -18,6 +18,7 @@ from zipline.finance.slippage import SlippageModel
 from zipline.finance.transaction import Transaction, create_transaction
 from zipline.utils.api_support import get_algo_instance
 
+from stratlab_runner import risk  # noqa: F401 - the lab's too
 from stratlab_runner.bars import (  # noqa: F401 - the lab's too
     MarketSymbols,
     TimeframeError,

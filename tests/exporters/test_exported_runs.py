@@ -10,6 +10,7 @@ from tests.contract.sandboxed_zipline import run_jobs
 from tests.exporters.requests_for import (
     CLASS_CODE,
     FREE_CODE,
+    RISK_CODE,
     contract_request,
     source_request,
     template_request,
@@ -41,6 +42,7 @@ def requests() -> dict[str, ExportRequest]:
     found["quick"] = template_request("ema_cross_atr", **common | {"parameters": quick})
     found["longer"] = contract_request(longer_fields(), **common)
     found["free"] = source_request(FREE_CODE, **common)
+    found["risk"] = source_request(RISK_CODE, **common | {"parameters": {"percent": 2.0}})
     found["class"] = source_request(CLASS_CODE, **common)
     return found
 
@@ -94,7 +96,7 @@ def member(market: Market, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield running
 
 
-@pytest.mark.parametrize("name", [*load_templates(), "quick", "longer", "free", "class"])
+@pytest.mark.parametrize("name", [*load_templates(), "quick", "longer", "free", "risk", "class"])
 def test_exported_file_gives_the_orders_of_the_runner(
     name: str,
     member: Member,

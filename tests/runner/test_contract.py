@@ -11,8 +11,10 @@ from stratlab_runner import contract
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNNER = Path(stratlab_runner.__file__).parent
-# Exported strategies carry the text of both.
-BARS, LAB = (ast.parse((RUNNER / f"{name}.py").read_text()) for name in ("bars", "lab"))
+# Exported strategies carry the text of all three.
+BARS, RISK, LAB = (
+    ast.parse((RUNNER / f"{name}.py").read_text()) for name in ("bars", "risk", "lab")
+)
 
 
 def imported_modules(tree: ast.Module) -> set[str]:
@@ -37,7 +39,8 @@ def test_contract_imports_the_standard_library_alone() -> None:
 
 
 def test_lab_imports_the_standard_library_and_zipline_alone() -> None:
-    modules = imported_modules(LAB) - {"stratlab_runner.bars"} | imported_modules(BARS)
+    own = {"stratlab_runner", "stratlab_runner.bars"}
+    modules = imported_modules(LAB) - own | imported_modules(BARS) | imported_modules(RISK)
     roots = {name.split(".")[0] for name in modules}
     assert roots <= sys.stdlib_module_names | {"zipline"}
     assert "__future__" not in roots  # such an import could not be inlined
@@ -49,7 +52,12 @@ def test_contract_names_are_those_of_the_lab() -> None:
         for node in (*BARS.body, *LAB.body)
         if isinstance(node, ast.ClassDef | ast.FunctionDef)
     }
-    assert set(contract.LAB_NAMES) <= definitions.keys()
+    assert set(contract.LAB_NAMES) - {"risk"} <= definitions.keys()
+    assert {
+        node.name
+        for node in RISK.body
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_")
+    } == set(contract.RISK_NAMES)
     bound = next(
         node
         for node in LAB.body

@@ -46,7 +46,7 @@ SHADOWED_NAME: Final = _convention(
 NO_RISK_MODEL: Final = _integration(
     "no_risk_model",
     "no exit is fixed when a position is opened",
-    "Order through lab.order_bracket, or give stop or limit prices.",
+    "Size with lab.risk and order through lab.order_bracket, or give stop or limit prices.",
     "Without one the loss of a position is bounded only by the next decision.",
 )
 NO_CONFIDENCE_GATE: Final = _integration(
