@@ -167,6 +167,23 @@ def test_bracket_of_a_short_entry_is_the_mirror_image(later, number, price):
     assert fills_of(replay(log, prices_with(ENTRY, later, CALM)))[1:] == [(number, 2, 10, price)]
 
 
+@pytest.mark.parametrize(
+    ("later", "ambiguous"),
+    [
+        ((100.0, 104.9, 95.0, 100.0), False),  # the stop alone
+        ((100.0, 110.0, 95.1, 100.0), False),  # the take alone
+        ((94.0, 112.0, 93.0, 98.0), False),  # both, but the open had decided
+        ((102.0, 110.0, 95.0, 100.0), True),
+        ((103.0, 110.0, 95.0, 100.0), True),
+    ],
+)
+def test_fill_is_ambiguous_where_the_path_inside_the_bar_decides(later, ambiguous):
+    log = bracket(0, 10, stop=5.0, take=10.0)
+    entry, leg = replay(log, prices_with(ENTRY, later, CALM)).fills
+    assert not entry.ambiguous
+    assert leg.ambiguous is ambiguous
+
+
 def test_bracket_legs_live_on_the_entry_bar():
     prices = prices_with((100.0, 104.0, 94.0, 99.0), CALM)
     log = bracket(0, 10, stop=5.0, take=10.0)

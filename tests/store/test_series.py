@@ -45,7 +45,9 @@ def test_equity_returns_bit_for_bit_also_where_the_benchmark_differs_in_bars(poi
 @given(fills=FILLS)
 def test_fills_return_bit_for_bit(fills):
     content = fills_to_parquet(fills)
-    assert fills_from_parquet(content) == fills
+    restored = fills_from_parquet(content)
+    assert restored == fills
+    assert [fill.ambiguous for fill in restored] == [fill.ambiguous for fill in fills]
     assert fills_to_parquet(fills) == content
 
 

@@ -216,6 +216,8 @@ class Fill:
         amount: Signed shares; whole ones, but for symbols that are traded in parts of a unit.
         price: Account currency per share, slippage included.
         commission: Account currency.
+        ambiguous: Whether stop and take were both touched inside the bar, so that which came
+            first follows from the assumed path; only the host says so.
     """
 
     number: int
@@ -224,6 +226,7 @@ class Fill:
     amount: float
     price: float
     commission: float
+    ambiguous: bool = field(default=False, compare=False)
 
 
 @final

@@ -35,8 +35,8 @@ class NextOpenFills:
     - Bracket legs sleep until their entry has filled, then rest at its price minus and plus
       their distance, rounded to a cent, from that very bar on. An open beyond a level fills at
       the open; when both levels are touched inside a bar, the path goes first to the extreme
-      that is nearer to the open (the low in a tie). The stop leg has slippage, the take leg
-      has none. The leg that fills drops the other one.
+      that is nearer to the open (the low in a tie), and the execution is ambiguous. The stop
+      leg has slippage, the take leg has none. The leg that fills drops the other one.
 
     Attributes:
         slippage: As a fraction.
@@ -113,14 +113,14 @@ class NextOpenFills:
         side = -entry_side
         low, high = min(bar.low, bar.open), max(bar.high, bar.open)
         loss, gain = (high, low) if side > 0 else (low, high)
-        touched = False
+        touched: set[OrderKind] = set()
         for leg in legs:
             if leg.distance is not None:
                 _wake(leg, entry_price, entry_side)
-            if leg.stop is not None:
-                touched |= side * (loss - leg.stop) >= 0
-            elif leg.limit is not None:
-                touched |= side * (gain - leg.limit) <= 0
+            if leg.stop is not None and side * (loss - leg.stop) >= 0:
+                touched.add(leg.kind)
+            if leg.limit is not None and side * (gain - leg.limit) <= 0:
+                touched.add(leg.kind)
         if not touched:  # by far the most frequent case
             return None
         # The stop leg wins where one price reaches both.
@@ -128,13 +128,15 @@ class NextOpenFills:
         high_first = bar.high - bar.open < bar.open - bar.low
         extremes = (bar.high, bar.low) if high_first else (bar.low, bar.high)
         for price in (bar.open, *extremes):
+            ambiguous = len(touched) > 1 and price != bar.open
             for leg in legs:
                 if leg.stop is not None and side * (price - leg.stop) >= 0:
                     reached = bar.open if price == bar.open else leg.stop
-                    return Execution(leg, leg.open_amount, reached * (1 + side * self.slippage))
+                    paid = reached * (1 + side * self.slippage)
+                    return Execution(leg, leg.open_amount, paid, ambiguous)
                 if leg.limit is not None and side * (price - leg.limit) <= 0:
                     reached = bar.open if price == bar.open else leg.limit
-                    return Execution(leg, leg.open_amount, reached)
+                    return Execution(leg, leg.open_amount, reached, ambiguous)
         return None
 
 

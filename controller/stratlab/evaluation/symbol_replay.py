@@ -177,7 +177,17 @@ class SymbolReplay:
             self.flows[row] -= price * amount + cost
             self.trips.fill(order.number, amount, price, cost)
             label = self.labels[row]
-            self.fills.append(Fill(order.number, label, self.symbol, amount, price, cost))
+            self.fills.append(
+                Fill(
+                    order.number,
+                    label,
+                    self.symbol,
+                    amount,
+                    price,
+                    cost,
+                    ambiguous=execution.ambiguous,
+                )
+            )
             costs.append(cost)
         # Commissions enter the cost basis after all executions of a bar.
         for cost in costs:

@@ -111,8 +111,12 @@ class Bar:
 @final
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """Signed shares of an order executed at a price, slippage included."""
+    """Signed shares of an order executed at a price, slippage included.
+
+    ``ambiguous``: another leg of the bracket was touched inside the same bar.
+    """
 
     order: WorkingOrder
     amount: int
     price: float
+    ambiguous: bool = False

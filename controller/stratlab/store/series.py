@@ -67,6 +67,7 @@ def fills_to_parquet(fills: Sequence[Fill]) -> bytes:
                 "amount": pa.array([float(fill.amount) for fill in fills], pa.float64()),
                 "price": pa.array([fill.price for fill in fills], pa.float64()),
                 "commission": pa.array([fill.commission for fill in fills], pa.float64()),
+                "ambiguous": pa.array([fill.ambiguous for fill in fills], pa.bool_()),
             }
         )
     )

@@ -128,6 +128,7 @@ def trial_to_proto(
                 quantity=fill.amount,
                 price=fill.price,
                 commission=fill.commission,
+                ambiguous=fill.ambiguous,
             )
             for fill in result.fills
         )

@@ -629,6 +629,7 @@ class Fill(_message.Message):
     PRICE_FIELD_NUMBER: _builtins.int
     COMMISSION_FIELD_NUMBER: _builtins.int
     QUANTITY_FIELD_NUMBER: _builtins.int
+    AMBIGUOUS_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     """Number of the order."""
     bar_epoch_seconds: _builtins.int
@@ -643,6 +644,8 @@ class Fill(_message.Message):
     """Account currency."""
     quantity: _builtins.float
     """Signed shares, exact: what trades above zipline's largest price is traded in parts of a unit."""
+    ambiguous: _builtins.bool
+    """Stop and take were both touched inside the bar; which came first is assumed."""
     def __init__(
         self,
         *,
@@ -653,10 +656,11 @@ class Fill(_message.Message):
         price: _builtins.float = ...,
         commission: _builtins.float = ...,
         quantity: _builtins.float = ...,
+        ambiguous: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "bar_epoch_seconds", b"bar_epoch_seconds", "commission", b"commission", "number", b"number", "price", b"price", "quantity", b"quantity", "symbol", b"symbol"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ambiguous", b"ambiguous", "amount", b"amount", "bar_epoch_seconds", b"bar_epoch_seconds", "commission", b"commission", "number", b"number", "price", b"price", "quantity", b"quantity", "symbol", b"symbol"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
