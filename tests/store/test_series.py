@@ -30,6 +30,7 @@ FILLS = st.lists(
         amount=st.integers(-(2**53), 2**53) | st.integers(-999, 999).map(lambda n: n / 10),
         price=MONEY,
         commission=MONEY,
+        ambiguous=st.booleans(),
     ),
     max_size=20,
 ).map(tuple)
