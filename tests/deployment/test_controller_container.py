@@ -139,8 +139,8 @@ def test_controller_in_a_container_serves_the_host_and_survives_stop_and_kill(
 
     # A campaign that a killed controller leaves goes on, its containers do not.
     second = deployment.stratlab(
-        "campaign", "create", "--name", "killed", "--data", "us-daily", "--market", "IBM",
-        "--iterations", "2", "--seed", "6", "--max-seconds", "600",
+        "campaign", "create", "--name", "killed", "--data", "us-daily",
+        "--points", "8", "--iterations", "2", "--seed", "6", "--max-seconds", "600",
     )  # fmt: skip
     with Client(deployment.address) as client:
         for item in client.watch_campaign(str(second["name"]), include_progress=True):

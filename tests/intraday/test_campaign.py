@@ -57,11 +57,13 @@ def test_template_is_searched_over_hourly_bars_and_reported(tmp_path):
     write_world(files)
     stratlab(tmp_path, "data", "add", "coins", str(files), "--calendar", "24/7", *INTRADAY)
     chosen = ("--data", "coins", "--generator", "template", "--template", "ema_cross_atr")
+    chosen += ("--screen", "0")  # the defaults are known to trade
     campaign = stratlab(tmp_path, "campaign", "run", *chosen, "--iterations", "1")
     assert campaign["state"] == "completed"
     # The data set's own, for nothing else was asked for.
     assert campaign["spec"]["timeframes"] == ["1h"]
-    assert campaign["stats"]["outcomes"] == {"SUCCEEDED": 2}
+    # The smoke run, train and validation.
+    assert campaign["stats"]["outcomes"] == {"SUCCEEDED": 3}
     (iteration,) = campaign["iterations"]
     trials = [trial for trial in iteration["trials"] if trial["metrics"]]
     assert len(trials) == 2
