@@ -80,7 +80,7 @@ async def test_estimate_of_the_empty_spec_has_every_figure_and_stores_nothing(
         campaign_service_pb2.CampaignSpec(data_set="nothing"),
         campaign_service_pb2.CampaignSpec(parameter_points=-1),
         campaign_service_pb2.CampaignSpec(
-            markets=[campaign_service_pb2.MarketSet(symbols=["XXX"])]
+            markets=[campaign_service_pb2.MarketSet(symbols=["NOWHERE"])]
         ),
     ],
 )
@@ -146,7 +146,7 @@ async def test_sensitivity_of_a_campaign_stands_on_its_best_point_and_is_registe
     [
         (Request(), {}, "INVALID_ARGUMENT"),
         (Request(contract="{}"), {}, "INVALID_ARGUMENT"),
-        (Request(contract=canonical_json(CONTRACT), symbols=["XXX"]), {}, "NOT_FOUND"),
+        (Request(contract=canonical_json(CONTRACT), symbols=["NOWHERE"]), {}, "NOT_FOUND"),
         (Request(contract=canonical_json(CONTRACT), data_set="nothing"), {}, "NOT_FOUND"),
         (Request(campaign="campaigns/nothing"), {}, "NOT_FOUND"),
         (Request(campaign="campaigns/c0001", data_set="us-daily"), {}, "INVALID_ARGUMENT"),
