@@ -28,14 +28,6 @@ def test_fill_has_whole_and_exact_amount(amount: float, whole: int, shown: float
     assert record["caveats"] == ["mind"]
 
 
-def test_fill_of_an_older_server_keeps_its_amount() -> None:
-    fill = Fill(1, 991353600, "AAPL", 7, 10.5, 0.1)
-    trial = trial_to_proto(replace(RESULT, fills=(fill,)), Limits(), with_series=True)
-    trial.fills[0].ClearField("quantity")
-    record = backtest_record(backtest_service_pb2.BacktestResult(trial=trial))
-    assert record["fills"][0]["amount"] == 7
-
-
 def test_data_set_tells_its_scales() -> None:
     data_set = DataSet(
         name="fx",

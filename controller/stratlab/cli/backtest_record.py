@@ -76,7 +76,7 @@ def error_only_record(error: StratlabError) -> dict[str, Any]:
 
 
 def _fill(fill: dict[str, Any]) -> dict[str, Any]:
-    quantity = fill.pop("quantity") or fill["amount"]  # an older server sends no quantity
+    quantity = fill.pop("quantity")
     return fill | {"amount": int(quantity) if quantity == int(quantity) else quantity}
 
 
