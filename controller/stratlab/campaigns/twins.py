@@ -33,6 +33,8 @@ class Twins:
         self._repository = repository
         self._artifacts = artifacts
         self._known: dict[int, NDArray[np.float32] | None] = {}
+        self._archive: Archive | None = None
+        self._archived = 0
 
     def better(self, campaign: Campaign, iteration: Iteration, history: History) -> str:
         """Return the hash of the best better elite whose returns correlate above the bound, or "".
@@ -40,12 +42,12 @@ class Twins:
         Args:
             campaign: Its islands count.
             iteration: With results and evaluation.
-            history: Of the iterations before it.
+            history: Of the iterations before it; from call to call it only grows.
         """
         newcomer = elite_of(history.summarise(iteration))
         if newcomer is None:
             return ""
-        elites = Archive(campaign.spec.islands, history.summaries).everywhere()
+        elites = self._grown(campaign, history).everywhere()
         better = [elite for elite in elites if elite.merit > newcomer.merit]
         own = self._returns(campaign, iteration)
         numbers = {elite.number for elite in elites}
@@ -57,6 +59,15 @@ class Twins:
             if _correlation(own, self._known[elite.number]) > SAME_RETURNS:
                 return elite.candidate.hash
         return ""
+
+    def _grown(self, campaign: Campaign, history: History) -> Archive:
+        # A long campaign must not pay for its whole past in each iteration.
+        if self._archive is None:
+            self._archive = Archive(campaign.spec.islands)
+        for summary in history.summaries[self._archived :]:
+            self._archive.add(summary)
+        self._archived = len(history.summaries)
+        return self._archive
 
     def _returns(self, campaign: Campaign, iteration: Iteration) -> "NDArray[np.float32] | None":
         # Daily returns of all market sets one after the other, centred and of length 1.
