@@ -68,6 +68,22 @@ def other_processes(known: set[int]) -> set[int]:
     return {int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()} - known
 
 
+def processes_of_session(session: int) -> set[int]:
+    """Return the process ids of a session, those apart that have ended already."""
+    found = set()
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            # After the name, which may hold anything: state, parent, group, session.
+            state, _, _, its = (entry / "stat").read_text().rpartition(")")[2].split()[:4]
+        except OSError:
+            continue
+        if int(its) == session and state not in "ZX":
+            found.add(int(entry.name))
+    return found
+
+
 def _capabilities() -> list[int]:
     # All five sets; the bounding set counts too, for it is what a setuid file could give.
     lines = Path("/proc/self/status").read_text().splitlines()

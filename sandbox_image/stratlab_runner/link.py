@@ -32,7 +32,6 @@ class Link:
 
     Attributes:
         wake: A descriptor that is readable while a command, or the end, waits to be taken.
-        is_closed: Whether the controller will send no more.
     """
 
     def __init__(self, address: str) -> None:
@@ -40,7 +39,6 @@ class Link:
         self._commands: queue.SimpleQueue[pb.AttachResponse | None] = queue.SimpleQueue()
         self._nonce = b""
         self._sequence = 0
-        self.is_closed = False
         self.wake, self._waker = os.pipe()
         self._channel = grpc.insecure_channel(
             address,
@@ -105,6 +103,5 @@ class Link:
                 os.write(self._waker, b".")
         except grpc.RpcError:
             pass  # the end of the stream, whatever its reason
-        self.is_closed = True
         self._commands.put(None)
         os.write(self._waker, b".")
