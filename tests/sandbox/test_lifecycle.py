@@ -38,7 +38,7 @@ async def main() -> None:
     home, url = Path(sys.argv[1]), sys.argv[2]
     leases = open_repository(url).leases()
     async with DockerSandbox.open(
-        SandboxSettings(), home, leases, Catalogue(home), Clock()
+        SandboxSettings(pool_low=0), home, leases, Catalogue(home), Clock()
     ) as sandbox:
         await sandbox.run(suite_batch(SLEEPS), lambda _: print("running", flush=True))
 

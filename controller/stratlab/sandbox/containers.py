@@ -21,6 +21,7 @@ from stratlab.domain.errors import EngineUnavailableError, InfrastructureError
 from stratlab.domain.ports import Clock, Lease, Leases
 from stratlab.domain.trial import Limits
 from stratlab.sandbox.engine import DockerEngine
+from stratlab.sandbox.engine_facts import ContainerState
 from stratlab.sandbox.labels import ContainerLabels
 from stratlab.sandbox.policy import HostTraits, MemberRequest, member_config
 from stratlab.sandbox.seccomp import SeccompProfile
@@ -69,6 +70,7 @@ class Site:
         limits: What the member may use.
         data_directory: Its tier, None for a probe.
         command: Replaces the image's entry point, empty for the runner.
+        data_stamp: Of the tier, see :func:`data_stamp`.
     """
 
     image_id: str
@@ -77,6 +79,7 @@ class Site:
     limits: Limits
     data_directory: Path | None = None
     command: tuple[str, ...] = ()
+    data_stamp: tuple[int, int] = (0, 0)
 
 
 @asynccontextmanager
@@ -98,15 +101,28 @@ async def leased(
         runtime=site.runtime,
         deadline=workplace.clock.now() + timedelta(seconds=lifetime_seconds),
     )
-    lease = await workplace.threads.call(workplace.leases.acquire, wanted)
     try:
-        yield lease
+        # A cancellation meanwhile is delivered when the lease is written.
+        yield await workplace.threads.call(workplace.leases.acquire, wanted)
     finally:
-        await to_the_end(_dispose(workplace, lease))
+        await to_the_end(_dispose(workplace, wanted))
 
 
-async def launch(workplace: Workplace, site: Site, lease: Lease, socket_directory: Path) -> None:
+async def launch(
+    workplace: Workplace,
+    site: Site,
+    lease: Lease,
+    socket_directory: Path,
+    longest_use_seconds: float = 0.0,
+) -> None:
     """Create and start the container of ``lease`` under the policy.
+
+    Args:
+        workplace: Engine, leases and the rest.
+        site: What it is made from.
+        lease: Its lease.
+        socket_directory: Of its socket.
+        longest_use_seconds: Time by which its lease may be extended; a label cannot be.
 
     Raises:
         UnsafeConfigurationError: The policy refuses.
@@ -126,13 +142,44 @@ async def launch(workplace: Workplace, site: Site, lease: Lease, socket_director
             controller=workplace.controller,
             member=lease.member_id,
             campaign=lease.campaign_id,
-            deadline=int(lease.deadline.timestamp()),
+            deadline=int(lease.deadline.timestamp() + longest_use_seconds),
         ),
         command=site.command,
     )
     config = member_config(request, site.host, workplace.profile)
     await workplace.threads.call(workplace.engine.create, lease.member_id, config)
     await workplace.threads.call(workplace.engine.start, lease.member_id)
+
+
+async def kill(workplace: Workplace, site: Site, lease: Lease) -> None:
+    """Kill a member at once; no error when it does not run or exist.
+
+    Raises:
+        EngineUnavailableError: No engine answers.
+        EngineError: The engine refused.
+    """
+    del site
+    await workplace.threads.call(workplace.engine.kill, lease.member_id)
+
+
+async def state_of(workplace: Workplace, site: Site, lease: Lease) -> ContainerState | None:
+    """Return how a container stands, or None when it does not exist.
+
+    Raises:
+        EngineUnavailableError: No engine answers.
+        EngineError: The engine refused.
+    """
+    del site
+    return await workplace.threads.call(workplace.engine.state, lease.member_id)
+
+
+def data_stamp(directory: Path) -> tuple[int, int]:
+    """Return what changes when a tier is built again at the same path."""
+    try:
+        found = directory.stat()
+    except OSError:
+        return (0, 0)  # the engine will say what is wrong
+    return found.st_ino, found.st_mtime_ns
 
 
 def socket_directory(workplace: Workplace, lease: Lease) -> Path:
