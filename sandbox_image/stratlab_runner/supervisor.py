@@ -74,7 +74,9 @@ class _Supervisor:
                     run.enforce_deadline()
                 _reap()
 
-    def _patience(self) -> float:
+    def _patience(self) -> float | None:
+        if not self._runs:
+            return None
         now = time.monotonic()
         left = [run.deadline - now for run in self._runs.values()]
         return max(0.0, min([REAP_SECONDS, *left]))

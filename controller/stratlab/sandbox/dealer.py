@@ -103,6 +103,10 @@ class Dealer:
         """Let go of every container that waits."""
         self._pool.drain()
 
+    def shut(self) -> None:
+        """Let go of every container that waits, for good; batches go on without."""
+        self._pool.shut()
+
     async def close(self) -> None:
         """Remove every container that waits; batches must have ended."""
         await self._pool.close()

@@ -189,10 +189,14 @@ class Pool(Generic[W]):
         for idle in list(self._idle):
             self._evict(idle)
 
-    async def close(self) -> None:
-        """Stop warming and remove every container that waits."""
+    def shut(self) -> None:
+        """Let go of everything, for good; whoever still takes gets nothing."""
         self._open = False
         self.drain()
+
+    async def close(self) -> None:
+        """Do :meth:`shut`, and wait until every container that waited is removed."""
+        self.shut()
         await asyncio.gather(*(refill.task for refill in self._refills), return_exceptions=True)
         await asyncio.gather(*self._closing, return_exceptions=True)
         _log.info("pool closed", **self.stats.as_mapping())
@@ -305,6 +309,9 @@ class Pool(Generic[W]):
         async def close() -> None:
             try:
                 await member.close()
+            except StratlabError as error:
+                # What could not be removed or written off is left to the reaper.
+                _log.warning("a warm container was not closed", error=str(error))
             finally:
                 if spare is not None:
                     spare.release()

@@ -167,6 +167,10 @@ class DockerSandbox:
         """Begin the background work."""
         self._background.append(asyncio.create_task(self._boot(), name="sandbox-boot"))
 
+    def stop_warming(self) -> None:
+        """Remove what waits for work in the background, because no more work will come."""
+        self._dealer.shut()
+
     async def stop(self) -> None:
         """End the background work and remove our sockets; batches must have ended."""
         for task in self._background:
