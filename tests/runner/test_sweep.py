@@ -68,7 +68,7 @@ def test_trials_beside_each_other_report_what_each_reports_alone(member: Member)
     ],
 )
 def test_bad_trial_does_not_end_the_one_beside_it(member: Member, code: str, cause: str) -> None:
-    bad, good = run_together(member, f"{code}\n{IDLE}", WAITS, cpu_seconds=1)
+    bad, good = run_together(member, f"{code}\n{IDLE}", WAITS, cpu_seconds=2)
     assert bad.cause == cause
     assert good.cause == ""
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 from tests.sandbox.builders import FolderData, MemoryLeases, batch, trial
 from tests.sandbox.sandbox_scene import leased_sandbox, prove_at_once
 from tests.sandbox.stand_in import Behaviour, Channel, StandInEngine, hang, honest
@@ -18,6 +19,7 @@ from stratlab.domain.ports import POOL, Lease
 from stratlab.domain.trial import Outcome, TrialBatch
 from stratlab.sandbox.labels import ContainerLabels
 from stratlab.sandbox.scheduler import DockerSandbox
+from stratlab.settings import SandboxSettings
 
 VALIDATION = replace(trial().window, tier=Tier.VALIDATION)
 
@@ -206,3 +208,19 @@ async def test_refill_that_the_engine_refuses_does_not_fail_a_batch(tmp_path: Pa
         assert await here.run() == [Outcome.SUCCEEDED]
         await here.until(lambda: here.sandbox.pool_stats.failed == 1)
         assert await here.run() == [Outcome.SUCCEEDED]
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        {"pool_low": 3, "pool_high": 2},
+        {"pool_low": -1},
+        {"pool_high": 1000},
+        {"pool_idle_seconds": 0},
+        {"memory_mib": -1},
+        {"sweep_processes": -1},
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(nonsense: dict[str, float]) -> None:
+    with pytest.raises(ValidationError):
+        SandboxSettings(**nonsense)
