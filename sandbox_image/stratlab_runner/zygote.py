@@ -112,10 +112,11 @@ class _Zygote:
         self._tier = tier
         self._waiting: StrategyProcess | None = None
         self._trials: dict[int, tuple[str, float]] = {}
-        self._wake, waker = os.pipe()
-        os.set_blocking(self._wake, False)
-        os.set_blocking(waker, False)
-        signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
+        # Not a pipe: under gVisor another process could open that by its name in /proc.
+        self._wake, self._waker = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._wake.setblocking(False)
+        self._waker.setblocking(False)
+        signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
         # Only signals with a handler wake anybody.
         signal.signal(signal.SIGCHLD, lambda *_: None)
 
@@ -125,7 +126,7 @@ class _Zygote:
             ready, _, _ = select.select([self._control, self._wake], [], [])
             if self._wake in ready:
                 with suppress(BlockingIOError):
-                    os.read(self._wake, 4096)
+                    self._wake.recv(4096)
                 self._bury()
             if self._control in ready:
                 self._obey()

@@ -13,7 +13,7 @@ from tests.sandbox.builders import FolderData, MemoryLeases, batch, trial
 from tests.sandbox.sandbox_scene import leased_sandbox, prove_at_once
 from tests.sandbox.stand_in import Behaviour, Channel, StandInEngine, hang, honest
 
-from stratlab.domain.errors import EngineError
+from stratlab.domain.errors import EngineError, UnsafeConfigurationError
 from stratlab.domain.market import Tier
 from stratlab.domain.ports import POOL, Lease
 from stratlab.domain.trial import Outcome, TrialBatch
@@ -198,6 +198,14 @@ async def test_cancelled_batch_does_not_give_its_container_back(tmp_path: Path) 
         assert asyncio.get_running_loop().time() - began < 0.5
         assert waiting.member_id not in here.engine.configs
         assert await here.run() == [Outcome.SUCCEEDED]
+
+
+async def test_limits_are_checked_although_the_container_is_made_already(tmp_path: Path) -> None:
+    async with scene(tmp_path) as here:
+        await here.run()
+        await here.until_idle()
+        with pytest.raises(UnsafeConfigurationError, match="cpu_seconds"):
+            await here.run(batch(cpu_seconds=0))
 
 
 async def test_refill_that_the_engine_refuses_does_not_fail_a_batch(tmp_path: Path) -> None:

@@ -266,18 +266,13 @@ def _mount(host: HostTraits, source: Path, target: str, *, read_only: bool) -> d
     }
 
 
-def _check_member(request: MemberRequest, host: HostTraits) -> None:
-    limits = request.limits
+def check_limits(limits: Limits, host: HostTraits) -> None:
+    """Check the limits of trials, also where a container that was made before will serve them.
+
+    Raises:
+        UnsafeConfigurationError: One of them is none, or more than the host has.
+    """
     checks = (
-        (request.runtime in RUNTIMES, f"the runtime {request.runtime!r} is unknown"),
-        (
-            _IMAGE_ID.fullmatch(request.image_id) is not None,
-            f"{request.image_id!r} is no image id; tags can change their meaning",
-        ),
-        (
-            MIN_UID <= request.uid <= MAX_UID,
-            f"the uid {request.uid} may belong to somebody on this host",
-        ),
         (
             limits.memory_mib >= MIN_MEMORY_MIB,
             f"memory_mib={limits.memory_mib} is below {MIN_MEMORY_MIB}",
@@ -297,6 +292,23 @@ def _check_member(request: MemberRequest, host: HostTraits) -> None:
     )
     for holds, complaint in checks:
         _require(holds, complaint)
+
+
+def _check_member(request: MemberRequest, host: HostTraits) -> None:
+    checks = (
+        (request.runtime in RUNTIMES, f"the runtime {request.runtime!r} is unknown"),
+        (
+            _IMAGE_ID.fullmatch(request.image_id) is not None,
+            f"{request.image_id!r} is no image id; tags can change their meaning",
+        ),
+        (
+            MIN_UID <= request.uid <= MAX_UID,
+            f"the uid {request.uid} may belong to somebody on this host",
+        ),
+    )
+    for holds, complaint in checks:
+        _require(holds, complaint)
+    check_limits(request.limits, host)
 
 
 def _check_cgroup_parent(host: HostTraits) -> None:

@@ -41,6 +41,7 @@ from stratlab.sandbox.engine import DockerEngine
 from stratlab.sandbox.host_paths import HostPaths
 from stratlab.sandbox.identity import controller_id, installation_id, socket_root
 from stratlab.sandbox.member import MemberReport
+from stratlab.sandbox.policy import check_limits
 from stratlab.sandbox.pool_stats import PoolStats
 from stratlab.sandbox.readiness import Proof, Readiness
 from stratlab.sandbox.reaper import Reaper
@@ -240,9 +241,9 @@ class DockerSandbox:
             return []
         _check(batch)
         proof = await self.prove(batch.runtime)
+        check_limits(batch.limits, proof.host)
         self._dealer.know_host(proof.memory_mib)
-        site = await self._threads.call(self._site, proof, batch, batch.trials[0].window.tier)
-        ahead = await self._ahead(proof, batch)
+        site, ahead = await self._threads.call(self._sites, proof, batch)
         claims: dict[str, TrialClaim] = {}
         suspects: tuple[str, ...] = ()
         judge = judge_first
@@ -270,6 +271,17 @@ class DockerSandbox:
             judge = None
         return [claims[trial.trial_id] for trial in batch.trials]
 
+    def _sites(self, proof: Proof, batch: TrialBatch) -> tuple[Site, Site | None]:
+        # With what comes next: a campaign whose candidate does well in training validates it.
+        tier = batch.trials[0].window.tier
+        site = self._site(proof, batch, tier)
+        if tier is not Tier.TRAIN or batch.trials[-1].purpose is not TrialPurpose.SEARCH:
+            return site, None
+        try:
+            return site, self._site(proof, batch, Tier.VALIDATION)
+        except StratlabError:
+            return site, None  # a data set without one
+
     def _site(self, proof: Proof, batch: TrialBatch, tier: Tier) -> Site:
         directory = self._market_data.mount(batch.trials[0].market.data_set, tier).resolve()
         return Site(
@@ -280,18 +292,6 @@ class DockerSandbox:
             directory,
             data_stamp=data_stamp(directory),
         )
-
-    async def _ahead(self, proof: Proof, batch: TrialBatch) -> Site | None:
-        # A campaign whose candidate does well in training validates it next.
-        first = batch.trials[0]
-        if first.window.tier is not Tier.TRAIN or batch.trials[-1].purpose is not (
-            TrialPurpose.SEARCH
-        ):
-            return None
-        try:
-            return await self._threads.call(self._site, proof, batch, Tier.VALIDATION)
-        except StratlabError:
-            return None
 
     async def _some_claims(
         self,
