@@ -1,7 +1,9 @@
 """Tries every limit of its own container and reports over the socket which of them held.
 
 Started by the controller under the policy of a member, with the numbers of the limits as a
-JSON argument. Ends by waiting to be killed, which proves the last limit.
+JSON argument. Begins when the controller says so, which is when it has applied what is its own to
+apply. Ends by waiting to be killed, which proves the last limit; or, when told to, by taking memory
+until it is killed for that.
 """
 
 import ctypes
@@ -15,6 +17,7 @@ import resource
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -45,6 +48,10 @@ _DENIED: Mapping[str, tuple[Mapping[str, int], tuple[int, ...]]] = {
     "fchownat": ({"x86_64": 260, "aarch64": 54}, (-1, 0, 0, 0, 0)),
 }
 _CLONE3 = 435
+_CLONE_NEWUSER = 0x10000000
+_CLONE3_BYTES = 64
+_PR_GET_NO_NEW_PRIVS = 39
+_HOG = b"m"
 _FAMILIES = {"inet": 2, "inet6": 10, "netlink": 16, "packet": 17, "vsock": 40}
 
 Finding = tuple[bool, str]
@@ -56,6 +63,8 @@ def main() -> None:
     limits: Limits = json.loads(sys.argv[1])
     link = socket.socket(socket.AF_UNIX)
     link.connect(_SOCKET)
+    if link.recv(1) == _HOG:
+        _take_memory(int(limits["memory_mib"]))
     findings = []
     for name, probe in _PROBES.items():
         try:
@@ -87,17 +96,22 @@ def _network(_: Limits) -> Finding:
 
 def _root_read_only(_: Limits) -> Finding:
     writable = []
-    for line in Path("/proc/self/mountinfo").read_text("utf-8").splitlines():
-        target = line.split()[4]
+    for target, options in _mounts().items():
         if target == str(_TMP):
             continue
-        read_only = bool(os.statvfs(target).f_flag & os.ST_RDONLY)
+        read_only = "ro" in options
         # The kernel's own file systems stay writable for root, which nobody here is.
         if not read_only and (
             not target.startswith(("/proc", "/dev", "/sys")) or _may_make_files(Path(target))
         ):
             writable.append(target)
     return not writable, f"writable mounts: {', '.join(writable) or 'none but /tmp'}"
+
+
+def _mounts() -> dict[str, set[str]]:
+    # gVisor tells the options of a mount here, and not in statvfs.
+    rows = [line.split() for line in Path("/proc/self/mountinfo").read_text("utf-8").splitlines()]
+    return {row[4]: set(row[5].split(",")) for row in rows}
 
 
 def _may_make_files(directory: Path) -> bool:
@@ -132,16 +146,23 @@ def _capabilities(_: Limits) -> Finding:
 
 
 def _no_new_privileges(_: Limits) -> Finding:
-    value = _status()["NoNewPrivs"]
-    return value == "1", f"NoNewPrivs {value}"
+    value = ctypes.CDLL(None).prctl(_PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0)
+    return value == 1, f"no_new_privs {value}"
 
 
-def _seccomp_mode(_: Limits) -> Finding:
+def _seccomp_mode(limits: Limits) -> Finding:
     value = _status()["Seccomp"]
+    if limits["sentry"] and value == "0":
+        return True, "no effect outside the Sentry; held: the Sentry answers every call itself"
     return value == "2", f"mode {value}"
 
 
-def _seccomp_rows(_: Limits) -> Finding:
+def _without_filter(limits: Limits) -> bool:
+    # gVisor without --oci-seccomp: refused calls reach a kernel in user space, and no further.
+    return bool(limits["sentry"]) and _status()["Seccomp"] == "0"
+
+
+def _seccomp_rows(limits: Limits) -> Finding:
     machine = platform.machine()
     libc = ctypes.CDLL(None, use_errno=True)
     wrong = []
@@ -150,13 +171,39 @@ def _seccomp_rows(_: Limits) -> Finding:
         answer = libc.syscall(numbers[machine], *arguments)
         if answer != -1 or ctypes.get_errno() != errno.EPERM:
             wrong.append(name)
-    ctypes.set_errno(0)
-    if libc.syscall(_CLONE3, 0, 0) != -1 or ctypes.get_errno() != errno.ENOSYS:
+    if not _clone3_is_harmless(libc):
         wrong.append("clone3")
+    if not _starts_thread():
+        return False, "no thread can be started"
+    if _without_filter(limits):
+        return "clone3" not in wrong, (
+            f"no effect outside the Sentry for {len(wrong)} of {len(_DENIED) + 1}; held: the "
+            "Sentry's own kernel, without capabilities"
+        )
     return not wrong, f"not refused: {', '.join(wrong) or 'none'} of {len(_DENIED) + 1}"
 
 
-def _sockets(_: Limits) -> Finding:
+def _clone3_is_harmless(libc: ctypes.CDLL) -> bool:
+    # It must look absent, so that the C library starts threads by clone, whose flags are checked.
+    arguments = (ctypes.c_uint64 * (_CLONE3_BYTES // 8))(_CLONE_NEWUSER)
+    ctypes.set_errno(0)
+    answer = libc.syscall(_CLONE3, arguments, _CLONE3_BYTES)
+    if answer == 0:
+        os._exit(0)
+    return bool(answer == -1 and ctypes.get_errno() == errno.ENOSYS)
+
+
+def _starts_thread() -> bool:
+    try:
+        thread = threading.Thread(target=int)
+        thread.start()
+    except RuntimeError:
+        return False
+    thread.join()
+    return True
+
+
+def _sockets(limits: Limits) -> Finding:
     made = []
     for name, family in _FAMILIES.items():
         try:
@@ -174,10 +221,15 @@ def _sockets(_: Limits) -> Finding:
             pass
         else:
             made.append("bind")
+    if made and _without_filter(limits):
+        network, detail = _network(limits)
+        return network, f"no effect outside the Sentry; held: its network has {detail}"
     return not made, f"not refused: {', '.join(made) or 'none'}"
 
 
-def _file_locks(_: Limits) -> Finding:
+def _file_locks(limits: Limits) -> Finding:
+    if _without_filter(limits):
+        return True, "no effect outside the Sentry; held: locks are kept inside it"
     with (_TMP / "lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -188,10 +240,29 @@ def _file_locks(_: Limits) -> Finding:
     return False, "a file can be locked"
 
 
-def _tmp_flags(_: Limits) -> Finding:
-    flags = os.statvfs(_TMP).f_flag
-    wanted = os.ST_NOEXEC | os.ST_NOSUID | os.ST_NODEV
-    return flags & wanted == wanted, "noexec, nosuid, nodev"
+def _tmp_flags(limits: Limits) -> Finding:
+    # gVisor does not tell the last two; without privileges to gain and devices to make they
+    # change nothing there.
+    wanted = {"noexec"} if limits["sentry"] else {"noexec", "nosuid", "nodev"}
+    options = _mounts().get(str(_TMP), set())
+    executed = _can_execute(_TMP / "program")
+    return wanted <= options and not executed, f"{', '.join(sorted(wanted))}; executed: {executed}"
+
+
+def _can_execute(path: Path) -> bool:
+    path.write_text(f"#!{sys.executable}\n")
+    path.chmod(0o700)
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.execv(path, [str(path)])  # noqa: S606 - whether that works is the question
+        except PermissionError:
+            os._exit(1)
+        except OSError:
+            os._exit(0)
+    executed = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    path.unlink()
+    return executed
 
 
 def _tmp_size(limits: Limits) -> Finding:
@@ -216,6 +287,8 @@ def _tmp_size(limits: Limits) -> Finding:
 
 
 def _tmp_inodes(limits: Limits) -> Finding:
+    if limits["sentry"]:
+        return True, "no effect in the Sentry; held: files are its memory, see the limit memory"
     most = int(limits["tmp_inodes"])
     made = 0
     try:
@@ -268,8 +341,31 @@ def _rlimits(limits: Limits) -> Finding:
     return not wrong, f"not as asked: {', '.join(wrong) or 'none'}"
 
 
+def _address_space(_: Limits) -> Finding:
+    pid = os.fork()
+    if pid == 0:
+        pages = int(Path("/proc/self/statm").read_text("utf-8").split()[0])
+        most = pages * mmap.PAGESIZE + 64 * _MIB
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+        try:
+            bytearray(256 * _MIB)
+        except MemoryError:
+            os._exit(0)
+        os._exit(1)
+    held = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    return held, f"RLIMIT_AS held: {held}"
+
+
+def _take_memory(most: int) -> None:
+    held = []
+    while len(held) * 8 < 2 * most:
+        held.append(bytearray(b"x") * (8 * _MIB))
+
+
 def _memory(limits: Limits) -> Finding:
     most = int(limits["memory_mib"])
+    if limits["sentry"]:
+        return False, "is not proven from inside"
     block = 8
     read_end, write_end = os.pipe()
     pid = os.fork()
@@ -306,7 +402,7 @@ def _cpu(limits: Limits) -> Finding:
         for status in statuses
     )
     return (
-        ended and used <= 1.2 * elapsed * limits["cpus"] + 0.2,
+        ended and (limits["sentry"] or used <= 1.2 * elapsed * limits["cpus"] + 0.2),
         f"{used:.2f} s of CPU in {elapsed:.2f} s, ended by RLIMIT_CPU: {ended}",
     )
 
@@ -355,6 +451,7 @@ _PROBES: Mapping[str, Callable[[Limits], Finding]] = {
     "environment": _environment,
     "shared_memory": _no_shared_memory,
     "pids": _pids,
+    "address_space": _address_space,
     "memory": _memory,
     "cpu": _cpu,
 }

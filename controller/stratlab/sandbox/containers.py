@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Final, final
@@ -20,9 +20,12 @@ from tenacity import (
 from stratlab.domain.errors import EngineUnavailableError, InfrastructureError
 from stratlab.domain.ports import Clock, Lease, Leases
 from stratlab.domain.trial import Limits
+from stratlab.sandbox.cgroups import MemberCgroups
 from stratlab.sandbox.engine import DockerEngine
+from stratlab.sandbox.engine_facts import ContainerState
+from stratlab.sandbox.identity import member_prefix
 from stratlab.sandbox.labels import ContainerLabels
-from stratlab.sandbox.policy import HostTraits, MemberRequest, member_config
+from stratlab.sandbox.policy import HostTraits, MemberRequest, is_gvisor, member_config
 from stratlab.sandbox.seccomp import SeccompProfile
 from stratlab.sandbox.threads import Threads, to_the_end
 
@@ -88,7 +91,7 @@ async def leased(
     When the engine does not remove the container the lease stays, so that its user id is not
     given out again, and the reaper goes on trying.
     """
-    name = f"stratlab-{workplace.installation[:8]}-{secrets.token_hex(6)}"
+    name = member_prefix(workplace.installation) + secrets.token_hex(6)
     wanted = Lease(
         member_id=name,
         campaign_id=campaign_id,
@@ -102,7 +105,7 @@ async def leased(
     try:
         yield lease
     finally:
-        await to_the_end(_dispose(workplace, lease))
+        await to_the_end(_dispose(workplace, site, lease))
 
 
 async def launch(workplace: Workplace, site: Site, lease: Lease, socket_directory: Path) -> None:
@@ -133,6 +136,26 @@ async def launch(workplace: Workplace, site: Site, lease: Lease, socket_director
     config = member_config(request, site.host, workplace.profile)
     await workplace.threads.call(workplace.engine.create, lease.member_id, config)
     await workplace.threads.call(workplace.engine.start, lease.member_id)
+    if is_gvisor(site.runtime):
+        # Nothing untrusted runs before the controller sends it, so no process is missed.
+        first = await workplace.threads.call(workplace.engine.first_process, lease.member_id)
+        cgroups = MemberCgroups(site.host)
+        await workplace.threads.call(cgroups.confine, lease.member_id, first, site.limits)
+
+
+async def state_of(workplace: Workplace, site: Site, lease: Lease) -> ContainerState | None:
+    """Return how a container stands, or None when it does not exist.
+
+    Raises:
+        EngineUnavailableError: No engine answers.
+        EngineError: The engine refused.
+    """
+    state = await workplace.threads.call(workplace.engine.state, lease.member_id)
+    if state is None or not is_gvisor(site.runtime):
+        return state
+    # The engine hears nothing of groups that are ours.
+    kills = MemberCgroups(site.host).memory_kills(lease.member_id)
+    return replace(state, oom_killed=state.oom_killed or kills > 0)
 
 
 def socket_directory(workplace: Workplace, lease: Lease) -> Path:
@@ -140,7 +163,7 @@ def socket_directory(workplace: Workplace, lease: Lease) -> Path:
     return workplace.socket_root / lease.member_id.rpartition("-")[2]
 
 
-async def _dispose(workplace: Workplace, lease: Lease) -> None:
+async def _dispose(workplace: Workplace, site: Site, lease: Lease) -> None:
     # Kill is the quicker call; removing may take its time once nothing runs any more.
     name = lease.member_id
     try:
@@ -157,4 +180,6 @@ async def _dispose(workplace: Workplace, lease: Lease) -> None:
         _log.warning("container not removed, left to the reaper", member=name, error=str(error))
         workplace.left.add(name)
     else:
+        if is_gvisor(site.runtime):
+            await workplace.threads.call(MemberCgroups(site.host).remove, name)
         await workplace.threads.call(workplace.leases.release, name)

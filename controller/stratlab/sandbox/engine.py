@@ -162,6 +162,19 @@ class DockerEngine:
             )
         return found  # noqa: RET504 - the block above may end early, without an exception
 
+    def first_process(self, name: str) -> int:
+        """Return the host process id of a running container's first process.
+
+        Raises:
+            EngineUnavailableError: No engine answers.
+            EngineError: The engine refused, or the container does not run.
+        """
+        with self._translated("inspect container", name):
+            process = int(self._connect().inspect_container(name)["State"]["Pid"])
+        if process <= 0:
+            raise EngineError(f"the container {name} ended at once")
+        return process
+
     def read_file(self, name: str, path: str) -> bytes | None:
         """Return a small file as a container sees it, running or not; None when it is not there.
 

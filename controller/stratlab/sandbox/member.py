@@ -21,7 +21,14 @@ from stratlab.domain.trial import (
     TrialSpec,
     Usage,
 )
-from stratlab.sandbox.containers import Site, Workplace, launch, leased, socket_directory
+from stratlab.sandbox.containers import (
+    Site,
+    Workplace,
+    launch,
+    leased,
+    socket_directory,
+    state_of,
+)
 from stratlab.sandbox.engine_facts import ContainerState
 from stratlab.sandbox.entries import FrameViolationError
 from stratlab.sandbox.frames import (
@@ -277,9 +284,7 @@ class Member:
         began = clock.monotonic()
         seen = False
         while True:
-            state = await self._workplace.threads.call(
-                self._workplace.engine.state, lease.member_id
-            )
+            state = await state_of(self._workplace, self._site, lease)
             waited = clock.monotonic() - began
             over = within is not None and waited >= within
             if state is None or over:

@@ -33,11 +33,13 @@ from stratlab.domain.trial import (
     TrialClaim,
     TrialSpec,
 )
+from stratlab.sandbox.cgroups import MemberCgroups, mounted_version
 from stratlab.sandbox.containers import Site, Workplace
 from stratlab.sandbox.engine import DockerEngine
 from stratlab.sandbox.host_paths import HostPaths
 from stratlab.sandbox.identity import controller_id, installation_id, socket_root
 from stratlab.sandbox.member import Member, MemberReport
+from stratlab.sandbox.policy import HostTraits
 from stratlab.sandbox.readiness import Proof, Readiness
 from stratlab.sandbox.reaper import Reaper
 from stratlab.sandbox.seccomp import load_seccomp_profile
@@ -109,6 +111,9 @@ class DockerSandbox:
             sockets=sockets,
             only_controller=controller if alone else "",
             left=self._workplace.left,
+            cgroups=MemberCgroups(
+                HostTraits(cgroup_version=mounted_version(), cgroup_parent=settings.cgroup_parent)
+            ),
         )
         self._slots = FairSlots(settings.members or os.cpu_count() or 1)
         self._background: list[asyncio.Task[None]] = []
