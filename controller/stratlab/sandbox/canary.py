@@ -15,6 +15,7 @@ from stratlab.sandbox.cgroups import MemberCgroups
 from stratlab.sandbox.containers import (
     Site,
     Workplace,
+    kill,
     launch,
     leased,
     socket_directory,
@@ -185,7 +186,7 @@ async def _tried(
             # Its own account of CPU time does not know that the host holds it back.
             findings["cpu"] = await _quota_of_sentry(workplace, lease, host, findings["cpu"])
         killed = clock.monotonic()
-        await workplace.threads.call(workplace.engine.kill, lease.member_id)
+        await kill(workplace, Site(image_id, runtime, host, LIMITS), lease)
         with suppress(TimeoutError):
             await asyncio.wait_for(listener.gone.wait(), 10 * _KILL_SECONDS)
         took = clock.monotonic() - killed

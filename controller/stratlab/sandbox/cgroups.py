@@ -1,5 +1,7 @@
 """Control groups that the controller puts around a member whose runtime makes none."""
 
+import os
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -79,7 +81,7 @@ class MemberCgroups:
 
     def memory_kills(self, name: str) -> int:
         """Return how many processes the kernel has killed for the memory limit of our group."""
-        directory = next(iter(self.directories(name)))
+        directory = next(self.directories(name))
         counters = "memory.oom_control" if self.host.cgroup_version == 1 else "memory.events"
         try:
             rows = dict(line.split() for line in (directory / counters).read_text().splitlines())
@@ -89,7 +91,7 @@ class MemberCgroups:
 
     def peak_bytes(self, name: str) -> int:
         """Return the most memory that our group of the member ever held, 0 when there is none."""
-        directory = next(iter(self.directories(name)))
+        directory = next(self.directories(name))
         file = "memory.max_usage_in_bytes" if self.host.cgroup_version == 1 else "memory.peak"
         try:
             return int((directory / file).read_text())
@@ -109,6 +111,25 @@ class MemberCgroups:
             return max(0.0, int(quota) / int(period))
         except (OSError, ValueError):
             return 0.0
+
+    def kill(self, name: str) -> None:
+        """Kill all processes in our groups of a member; no error when there are none.
+
+        Quicker than the engine's way, which asks the sandboxed kernel: a strategy that uses up its
+        CPU time leaves none for that kernel to answer.
+        """
+        deadline = time.monotonic() + _REMOVE_SECONDS
+        for directory in self.directories(name):
+            with suppress(OSError):
+                # They need CPU time to end, too.
+                (directory / "cpu.cfs_quota_us").write_text("-1")
+        while processes := self._processes(name):
+            for process in processes:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.kill(process, signal.SIGKILL)
+            if time.monotonic() > deadline:
+                return
+            time.sleep(0.002)
 
     def remove(self, name: str) -> None:
         """Remove our groups of a member whose processes have ended; no error when there are none.
@@ -148,6 +169,12 @@ class MemberCgroups:
     def directories(self, name: str) -> Iterator[Path]:
         """Yield the directories of a member's groups, that of memory first."""
         return (parent / name for parent in self._parents())
+
+    def _processes(self, name: str) -> list[int]:
+        with suppress(OSError):
+            listing = (next(self.directories(name)) / "cgroup.procs").read_text()
+            return [int(line) for line in listing.split()]
+        return []
 
     def _parents(self) -> Iterator[Path]:
         parent = self.host.cgroup_parent.strip("/") or DEFAULT_PARENT

@@ -143,6 +143,18 @@ async def launch(workplace: Workplace, site: Site, lease: Lease, socket_director
         await workplace.threads.call(cgroups.confine, lease.member_id, first, site.limits)
 
 
+async def kill(workplace: Workplace, site: Site, lease: Lease) -> None:
+    """Kill a member at once; no error when it does not run or exist.
+
+    Raises:
+        EngineUnavailableError: No engine answers.
+        EngineError: The engine refused.
+    """
+    if is_gvisor(site.runtime):
+        await workplace.threads.call(MemberCgroups(site.host).kill, lease.member_id)
+    await workplace.threads.call(workplace.engine.kill, lease.member_id)
+
+
 async def state_of(workplace: Workplace, site: Site, lease: Lease) -> ContainerState | None:
     """Return how a container stands, or None when it does not exist.
 
@@ -174,7 +186,7 @@ async def _dispose(workplace: Workplace, site: Site, lease: Lease) -> None:
             reraise=True,
         ):
             with attempt:
-                await workplace.threads.call(workplace.engine.kill, name)
+                await kill(workplace, site, lease)
                 await workplace.threads.call(workplace.engine.remove, name)
     except (InfrastructureError, EngineUnavailableError) as error:
         _log.warning("container not removed, left to the reaper", member=name, error=str(error))

@@ -24,6 +24,7 @@ from stratlab.domain.trial import (
 from stratlab.sandbox.containers import (
     Site,
     Workplace,
+    kill,
     launch,
     leased,
     socket_directory,
@@ -40,6 +41,7 @@ from stratlab.sandbox.frames import (
     ReadySeen,
 )
 from stratlab.sandbox.link import Link, LinkClosedError
+from stratlab.sandbox.policy import is_gvisor
 from stratlab.sandbox.threads import to_the_end
 from stratlab_proto.runner.v1 import runner_service_pb2 as pb
 
@@ -174,7 +176,7 @@ class Member:
     async def _die(self, link: Link, lease: Lease) -> None:
         # Killed before anything else: closing the link may take a moment.
         with suppress(InfrastructureError, EngineUnavailableError):
-            await self._workplace.threads.call(self._workplace.engine.kill, lease.member_id)
+            await kill(self._workplace, self._site, lease)
         await link.close()
 
     async def _warm_up(self, link: Link, lease: Lease) -> None:
@@ -229,7 +231,7 @@ class Member:
         try:
             # The timer is the event loop's: whether frames come or stall does not matter.
             async with asyncio.timeout(limits.wall_seconds):
-                await link.send(pb.AttachResponse(run=_request(self._batch, trial)))
+                await link.send(pb.AttachResponse(run=_request(self._batch, trial, self._site.runtime)))
                 end = await self._follow(link, trial)
         except TimeoutError:
             reason = f"not done after {limits.wall_seconds} s"
@@ -325,7 +327,7 @@ class Member:
         )
 
 
-def _request(batch: TrialBatch, trial: TrialSpec) -> pb.RunTrial:
+def _request(batch: TrialBatch, trial: TrialSpec, runtime: str) -> pb.RunTrial:
     limits, cost = batch.limits_of(trial), trial.cost_model
     return pb.RunTrial(
         trial_id=trial.trial_id,
@@ -345,6 +347,8 @@ def _request(batch: TrialBatch, trial: TrialSpec) -> pb.RunTrial:
         output_tail_bytes=OUTPUT_TAIL_BYTES,
         max_output_bytes=limits.output_mib << 20,
         symbols=trial.market.symbols,
+        # Under runc the kernel ends the greedy process alone; gVisor would die as a whole.
+        added_memory_bytes=limits.memory_mib << 20 if is_gvisor(runtime) else 0,
     )
 
 

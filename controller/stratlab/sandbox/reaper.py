@@ -152,6 +152,8 @@ class Reaper:
         return may_be_alive(controller)
 
     def _remove(self, name: str) -> bool:
+        if self._cgroups is not None:
+            self._cgroups.kill(name)
         try:
             self._engine.remove(name)
         except (InfrastructureError, EngineUnavailableError) as error:
