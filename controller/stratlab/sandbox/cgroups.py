@@ -100,7 +100,7 @@ class MemberCgroups:
 
     def cpus_of(self, process: int) -> float:
         """Return how many cores the group of a running process may use, 0 for no limit."""
-        group = self._group_of(process, "cpu")
+        group = self.group_of(process, "cpu")
         try:
             if self.host.cgroup_version == 1:
                 quota, period = (
@@ -225,14 +225,22 @@ class MemberCgroups:
 
     def _is_enforced(self, first: int, limits: Limits) -> bool:
         # In a container the controller sees another /proc, and finds nothing that is enforced.
-        group = self._group_of(first, "memory")
+        group = self.group_of(first, "memory")
         file = "memory.limit_in_bytes" if self.host.cgroup_version == 1 else "memory.max"
         with suppress(OSError, ValueError):
             return int((group / file).read_text()) == limits.memory_mib << 20
         return False
 
-    def _group_of(self, process: int, controller: str) -> Path:
-        # The group of a running process, a directory that does not exist when it cannot be told.
+    def group_of(self, process: int, controller: str = "memory") -> Path:
+        """Return the group of a running process.
+
+        Args:
+            process: Host process id.
+            controller: Of version 1, where each has groups of its own.
+
+        Returns:
+            Its directory; one that does not exist when it cannot be told.
+        """
         version_one = self.host.cgroup_version == 1
         with suppress(OSError, ValueError):
             for line in (self.proc / str(process) / "cgroup").read_text().splitlines():

@@ -1,0 +1,335 @@
+"""Strategies that try to get out, or to see and reach what is not theirs."""
+
+from typing import Final
+
+from stratlab.abuse.case import AbuseCase, Row, rows_source
+from stratlab.abuse.system_calls import CLONE3, NEEDED, REFUSED, Numbers
+from stratlab.domain.trial import Outcome
+
+PLANTED: Final = "canary-4f1d9a7c2b"
+"""The secret that a bench plants around the controller, and that nobody may find inside."""
+
+_GROUP: Final = "escape surface"
+_FINE: Final = frozenset({Outcome.SUCCEEDED})
+_ABSENT: Final = "absent"
+_WRITE: Final = frozenset({"EACCES", "EPERM", "EROFS", "ENOENT", "EINVAL", "ENXIO"})
+_NO_FILE: Final = frozenset({"ENOENT", "EACCES", "EPERM", "ENOTDIR"})
+_SPECIAL_ARGUMENTS: Final = {
+    "clone": "17, 0, 0, 0, 0",  # SIGCHLD: a fork
+    "fcntl": "-1, 1, 0",
+    "ioctl": "-1, 0x5401, 0",
+    "prctl": "39, 0, 0, 0, 0",
+    "prlimit64": "0, -1, 0, 0",
+    "socket": "1, -1, 0",
+    "socketpair": "1, -1, 0, 0",
+}
+_NOT_WALKED: Final = frozenset({"vfork"})  # its child would share the stack of the interpreter
+
+
+def _call(numbers: Numbers, arguments: str = "-1, -1, -1, -1, -1, -1") -> str:
+    intel, arm = numbers
+    other = f"call({arm}, {arguments})" if arm is not None else f"{_ABSENT!r}"
+    return f"result = call({intel}, {arguments}) if intel else {other}"
+
+
+def _refused_rows() -> tuple[Row, ...]:
+    allowed = frozenset({"EPERM", _ABSENT})
+    return (
+        *(Row(name, _call(each), allowed, filtered=True) for name, each in REFUSED.items()),
+        Row("clone3", f"call({CLONE3}, -1, -1)", frozenset({"ENOSYS"})),
+    )
+
+
+def _needed_rows() -> tuple[Row, ...]:
+    return tuple(
+        Row(
+            name,
+            _call(numbers, _SPECIAL_ARGUMENTS.get(name, "-1, -1, -1, -1, -1, -1")),
+            frozenset(),
+            forbidden=frozenset({"EPERM"}),
+        )
+        for name, numbers in NEEDED.items()
+        if name not in _NOT_WALKED
+    )
+
+
+_NARROWED: Final = (
+    Row("clone-new-user", "call(56 if intel else 220, 0x10000011, 0, 0, 0, 0)", filtered=True),
+    Row("clone-new-net", "call(56 if intel else 220, 0x40000011, 0, 0, 0, 0)", filtered=True),
+    Row("clone-new-pid", "call(56 if intel else 220, 0x20000011, 0, 0, 0, 0)", filtered=True),
+    Row(
+        "fcntl-lock",
+        "import fcntl; fcntl.lockf(open('/tmp/lock', 'w'), fcntl.LOCK_EX)",
+        filtered=True,
+    ),
+    Row("fcntl-owner", "call(72 if intel else 25, 0, 8, os.getppid())", filtered=True),
+    Row("prctl-keep-capabilities", "call(157 if intel else 167, 8, 1, 0, 0, 0)", filtered=True),
+    Row("prctl-memory-map", "call(157 if intel else 167, 35, 1, 0, 0, 0)", filtered=True),
+    Row("prctl-seccomp", "call(157 if intel else 167, 22, 2, -1, 0, 0)", filtered=True),
+    Row("ioctl-terminal-input", "call(16 if intel else 29, 0, 0x5412, 0)", filtered=True),
+    Row("limits-of-the-supervisor", "call(302 if intel else 261, 1, 7, 0, 0)", filtered=True),
+)
+
+_SOCKETS: Final = (
+    *(
+        Row(
+            f"socket-{name}",
+            f"socket.socket({number}, {kind}); result = 'made'",
+            frozenset({"EPERM"}),
+            frozenset(),
+            frozenset({"EAFNOSUPPORT"}),
+            filtered=True,
+        )
+        for name, number, kind in (
+            ("inet", 2, "socket.SOCK_STREAM"),
+            ("inet-datagram", 2, "socket.SOCK_DGRAM"),
+            ("inet6", 10, "socket.SOCK_STREAM"),
+            ("netlink", 16, "socket.SOCK_RAW"),
+            ("packet", 17, "socket.SOCK_RAW"),
+            ("vsock", 40, "socket.SOCK_STREAM"),
+            ("algorithms", 38, "socket.SOCK_SEQPACKET"),
+        )
+    ),
+    Row(
+        "socket-bind",
+        "socket.socket(socket.AF_UNIX).bind('\\0meeting'); result = 'bound'",
+        filtered=True,
+    ),
+    # Where sockets can be made at all, nothing answers: there is no network.
+    *(
+        Row(
+            f"reach-{name}",
+            "s = socket.socket(); s.settimeout(0.5)\n"
+            f"s.connect(({address!r}, 80)); result = 'connected'",
+            frozenset({"EPERM"}),
+            frozenset(),
+            frozenset({"ENETUNREACH", "EHOSTUNREACH", "TimeoutError", "ENODEV"}),
+        )
+        for name, address in (
+            ("metadata", "169.254.169.254"),
+            ("private-10", "10.0.0.1"),
+            ("private-172", "172.17.0.1"),
+            ("private-192", "192.168.0.1"),
+            ("internet", "1.1.1.1"),
+        )
+    ),
+    Row(
+        "resolve-name",
+        "result = socket.getaddrinfo('example.com', 80)[0][4][0]",
+        frozenset({"gaierror", "EPERM", "blocked"}),
+    ),
+    Row(
+        "interfaces",
+        "result = ','.join(sorted(line.split(':')[0].strip() for line in "
+        "Path('/proc/net/dev').read_text().splitlines()[2:]))",
+        frozenset({"lo"}),
+        on_gvisor=frozenset({""}),
+    ),
+    Row(
+        "link-of-the-controller",
+        "socket.socket(socket.AF_UNIX).connect('/run/stratlab/link.sock'); result = 'connected'",
+        frozenset({"ENOENT", "ECONNREFUSED", "EACCES"}),
+    ),
+    Row(
+        "sockets-of-other-members",
+        "result = len(glob.glob('/run/**/*.sock', recursive=True))",
+        frozenset({"0"}),
+    ),
+    *(
+        Row(
+            f"engine-{path.replace('/', '-').strip('-')}",
+            f"socket.socket(socket.AF_UNIX).connect({path!r}); result = 'connected'",
+            _NO_FILE,
+        )
+        for path in ("/var/run/docker.sock", "/run/docker.sock", "/run/containerd/containerd.sock")
+    ),
+)
+
+_FILES: Final = (
+    *(
+        Row(f"write{path.replace('/', '-')}", f"open({path!r}, 'r+'); result = 'opened'", _WRITE)
+        for path in (
+            "/proc/sys/kernel/core_pattern",
+            "/proc/sys/kernel/hostname",
+            "/proc/sysrq-trigger",
+            "/proc/self/oom_score_adj",
+            "/sys/kernel/uevent_helper",
+            "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+            "/sys/fs/cgroup/memory.max",
+            "/sys/fs/cgroup/cgroup.procs",
+            "/data/tier.json",
+            "/etc/hostname",
+        )
+        if path != "/proc/self/oom_score_adj"
+    ),
+    *(
+        Row(f"make-file-in{path.replace('/', '-')}", f"open('{path}/x', 'w')", _WRITE | {"ENOENT"})
+        for path in ("", "/data", "/run/stratlab", "/opt", "/dev", "/dev/shm", "/dev/mqueue", "/etc")
+    ),
+    Row(
+        "device-files",
+        "result = ','.join(sorted(path for path in glob.glob('/dev/**', recursive=True) if "
+        "Path(path).is_block_device() or path in ('/dev/mem', '/dev/kmem', '/dev/kvm', "
+        "'/dev/fuse', '/dev/net/tun')))",
+        frozenset({""}),
+    ),
+    Row("make-device", "os.mknod('/tmp/device', 0o020666, os.makedev(1, 1))", filtered=False),
+    Row(
+        "run-from-tmp",
+        "Path('/tmp/program').write_text('#!' + sys.executable); os.chmod('/tmp/program', 0o700)\n"
+        "os.execv('/tmp/program', ['program'])",
+        frozenset({"EACCES"}),
+    ),
+    Row("run-a-shell", "os.execv('/bin/sh', ['sh'])", frozenset({"ENOENT"})),
+    Row("change-root", "os.chroot('/tmp')"),
+    Row("mount", "call(165 if intel else 40, 0, 0, 0, 0, 0)", frozenset({"EPERM"})),
+    Row("become-root", "os.setuid(0)", frozenset({"EPERM"})),
+    Row("user-id-is-root", "result = 0 in os.getresuid() + os.getresgid()", frozenset({"False"})),
+    Row(
+        "capabilities",
+        "result = sum(int(line.split()[1], 16) for line in "
+        "Path('/proc/self/status').read_text().splitlines() if line.startswith('Cap'))",
+        frozenset({"0"}),
+    ),
+    Row(
+        "no-new-privileges",
+        "result = libc.prctl(39, 0, 0, 0, 0)",
+        frozenset({"1"}),
+    ),
+    Row(
+        "setuid-files",
+        "result = sum(1 for root in ('/usr', '/bin', '/sbin', '/opt', '/lib') for folder, _, "
+        "names in os.walk(root) for name in names if os.lstat(folder + '/' + name).st_mode "
+        "& 0o6000 and not os.path.islink(folder + '/' + name))",
+        frozenset({"0", "blocked"}),
+    ),
+    Row(
+        "32-bit-calls",
+        "import mmap\n"
+        "code = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)\n"
+        "code.write(b'\\xb8\\x14\\x00\\x00\\x00\\xcd\\x80\\xc3')\n"
+        "address = ctypes.addressof(ctypes.c_char.from_buffer(code))\n"
+        "pid = ctypes.CFUNCTYPE(ctypes.c_int)(address)() if intel else 0\n"
+        "result = 'worked' if pid == os.getpid() else 'absent'",
+        frozenset({"signal 31", "signal 11", "absent", "EPERM"}),
+    ),
+    Row("no-core-files", "import resource; result = resource.getrlimit(resource.RLIMIT_CORE)",
+        frozenset({"(0, 0)"})),
+    Row("descriptors", "import resource; result = resource.getrlimit(resource.RLIMIT_NOFILE)[1]",
+        frozenset({"1024"})),
+    Row("file-size", "import resource; result = resource.getrlimit(resource.RLIMIT_FSIZE)[1]",
+        frozenset({str(16 << 20)})),
+    Row("host-name", "result = socket.gethostname()", frozenset({"member"})),
+)
+
+_OTHERS: Final = (
+    *(
+        Row(f"supervisor-{name}", code, frozenset({"EACCES", "EPERM"}))
+        for name, code in (
+            ("memory", "open('/proc/1/mem', 'r+b').read(1)"),
+            ("descriptors", "os.listdir('/proc/1/fd')"),
+            ("environment", "open('/proc/1/environ').read()"),
+            ("memory-map", "open('/proc/1/maps').read()"),
+        )
+    ),
+    Row("zygote-memory", "open(f'/proc/{os.getppid()}/mem', 'r+b').read(1)",
+        frozenset({"EACCES", "EPERM", "EIO"})),
+    Row("ptrace-the-supervisor", "call(101 if intel else 117, 16, 1, 0, 0)",
+        frozenset({"EPERM"})),
+    Row("processes-of-others",
+        "result = sorted(int(p) for p in os.listdir('/proc') if p.isdigit())[0]",
+        frozenset({"1"})),
+    Row(
+        "environment-beyond-the-list",
+        "allowed = {'HOME', 'TMPDIR', 'ZIPLINE_ROOT', 'LANG', 'TZ', 'PATH', 'HOSTNAME', "
+        "'LC_CTYPE'}\n"
+        "result = ','.join(sorted(name for name in os.environ if name not in allowed and not "
+        "name.startswith('PYTHON') and not name.endswith('THREADS')))",
+        frozenset({""}),
+    ),
+    Row(
+        "planted-secrets",
+        "found = [path for pattern in ('/proc/[0-9]*/environ', '/proc/[0-9]*/cmdline', '/tmp/**', "
+        "'/run/**', '/etc/*', '/proc/mounts', '/data/*') for path in glob.glob(pattern, "
+        "recursive=True) if os.path.isfile(path) and os.access(path, os.R_OK) and "
+        f"{PLANTED[:10]!r} + {PLANTED[10:]!r} in "
+        "open(path, 'rb').read(1 << 20).decode('latin1')]\n"
+        "result = ','.join(found)",
+        frozenset({""}),
+    ),
+    Row(
+        "holdout",
+        "result = json.loads(Path('/data/tier.json').read_text())['tier']",
+        frozenset({"train"}),
+    ),
+    Row(
+        "data-sets-of-others",
+        "result = ','.join(sorted(os.listdir('/data')))",
+        frozenset({"adjustments.sqlite,assets.sqlite,daily_equities.bcolz,tier.json"}),
+    ),
+)
+
+_WALK: Final = {"cpu_seconds": 30, "wall_seconds": 90}
+
+
+def _case(name: str, rows: tuple[Row, ...], defence: str, *, ci: bool = True) -> AbuseCase:
+    return AbuseCase(
+        name=name,
+        group=_GROUP,
+        source=rows_source(rows),
+        outcomes=_FINE,
+        defence=defence,
+        rows=rows,
+        limits=_WALK,
+        ci=ci,
+    )
+
+
+ESCAPE: Final = (
+    _case("system-calls-refused", _refused_rows(), "seccomp; gVisor: seccomp in the Sentry"),
+    _case("system-calls-needed", _needed_rows(), "none: they must not be refused"),
+    _case("system-calls-narrowed", _NARROWED, "seccomp, by arguments"),
+    _case("sockets-and-network", _SOCKETS, "seccomp, --network none; gVisor: no host network"),
+    _case("files-and-privileges", _FILES, "read-only mounts, no capabilities, noexec tmpfs"),
+    _case("other-processes-and-secrets", _OTHERS, "undumpable supervisor, allow-list, mounts"),
+)
+"""Each succeeds as a trial, and every attempt in it comes to nothing."""
+
+BETWEEN: Final = (
+    AbuseCase(
+        name="note-left-for-the-next",
+        group="between runs",
+        source=rows_source(
+            (
+                Row(
+                    "leave",
+                    "Path('/tmp/note').write_text('hello'); import zipline.api; "
+                    "zipline.api.order = None",
+                ),
+            )
+        )
+        + "\nPath('/tmp/note').write_text('hello')\nimport zipline.api\nzipline.api.order = None\n"
+        "if os.fork() == 0: time.sleep(3600)\n",
+        outcomes=_FINE,
+        defence="single-use members",
+        ci=True,
+    ),
+    _case(
+        "what-the-next-finds",
+        (
+            Row("files-in-tmp", "result = os.listdir('/tmp')", frozenset({"[]"})),
+            Row(
+                "zipline-as-it-is",
+                "import zipline.api; result = zipline.api.order is not None",
+                frozenset({"True"}),
+            ),
+            Row(
+                "processes",
+                "result = len([p for p in os.listdir('/proc') if p.isdigit()])",
+                frozenset({"4"}),  # the supervisor, the zygote, the trial and the attempt itself
+            ),
+        ),
+        "single-use members",
+    ),
+)
+"""The second runs right after the first, and finds nothing of it."""
