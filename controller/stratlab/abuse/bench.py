@@ -1,6 +1,7 @@
 """Runs cases of the abuse suite through a controller, and looks at the host during and after."""
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +18,8 @@ from stratlab.domain.errors import EngineError, EngineUnavailableError, Stratlab
 from stratlab.domain.trial import Outcome
 from stratlab.sandbox import DockerEngine
 from stratlab.sandbox.cgroups import MemberCgroups
-from stratlab.sandbox.labels import INSTALLATION_LABEL
+from stratlab.sandbox.engine_facts import ContainerSummary
+from stratlab.sandbox.labels import INSTALLATION_LABEL, ContainerLabels
 from stratlab.sandbox.policy import HostTraits, is_gvisor
 from stratlab_proto.v1 import backtest_service_pb2, common_pb2
 
@@ -33,6 +35,7 @@ _MEMORY_SHARE: Final = 0.05
 _MEMORY_BYTES: Final = 512 << 20
 _DISK_BYTES: Final = 64 << 20
 _ID_LENGTH: Final = 64
+_OURS: Final = frozenset({"canary", "mount-check", "job"})
 _START: Final = "2001-06-01"
 _END: Final = "2001-06-29"
 
@@ -92,10 +95,10 @@ class Bench:
         cgroup_parent: str = "",
     ) -> None:
         self.client = client
+        self.home = home
         self.runtime = runtime
         self._engine = engine
         self._installation = installation
-        self._home = home
         self._data_set = data_set
         self._seen: set[str] = set()
         self._cgroups = MemberCgroups(
@@ -154,12 +157,31 @@ class Bench:
             limits=common_pb2.Limits(**limits),
         )
 
-    def members(self) -> set[str]:
-        """Return the names of all containers of the controller."""
+    def members(self, installation: str = "") -> set[str]:
+        """Return the names of all containers of the controller, or of another installation."""
+        return {container.name for container in self._containers(installation)}
+
+    def running(self, installation: str = "", *, trials_only: bool = False) -> set[str]:
+        """Return the names of those that run; for trials only, canaries apart."""
+        return {
+            container.name
+            for container in self._containers(installation)
+            if container.running
+            and not (
+                trials_only and ContainerLabels.from_mapping(container.labels).campaign in _OURS
+            )
+        }
+
+    def command(self, home: Path, *arguments: str) -> list[str]:
+        """Return the command line of this program with another home directory."""
+        program = "from stratlab.cli.entry import run; run()"
+        command = [sys.executable, "-P", "-c", program, "--home", str(home), *arguments]
+        return [*command, "--runtime", self.runtime]
+
+    def _containers(self, installation: str) -> tuple[ContainerSummary, ...]:
         with suppress(EngineError, EngineUnavailableError):
-            found = self._engine.labelled(INSTALLATION_LABEL, self._installation)
-            return {container.name for container in found}
-        return set()
+            return self._engine.labelled(INSTALLATION_LABEL, installation or self._installation)
+        return ()
 
     @contextmanager
     def watched(self, complaints: list[str]) -> Iterator[None]:
@@ -167,7 +189,7 @@ class Bench:
 
         What is not as it should be is added to ``complaints``.
         """
-        memory, disk = _free_memory(), _free_disk(self._home)
+        memory, disk = _free_memory(), _free_disk(self.home)
         watch = _Watch(self.client, self._engine, self._cgroups, self.members)
         watch.start()
         try:
@@ -217,7 +239,7 @@ class Bench:
         missing = memory - _free_memory()
         if missing > max(_MEMORY_BYTES, _MEMORY_SHARE * total):
             yield f"{missing >> 20} MiB of the host's memory are missing"
-        if (missing := disk - _free_disk(self._home)) > _DISK_BYTES + (total >> 5):
+        if (missing := disk - _free_disk(self.home)) > _DISK_BYTES + (total >> 5):
             yield f"{missing >> 20} MiB of the disk are missing"
 
 

@@ -41,7 +41,7 @@ ROW_MARK: Final = "ROW"
 
 _REFUSED: Final = frozenset({"EPERM", "EACCES"})
 
-_PRELUDE: Final = '''
+_PRELUDE: Final = """
 import ctypes, errno, glob, json, os, select, signal, socket, sys, time
 from pathlib import Path
 
@@ -95,7 +95,7 @@ def tell(name, result):
 def initialize(context):
     pass
 
-'''
+"""
 
 
 _FILTER: Final = (

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from stratlab.abuse.case import AbuseCase, Row, rows_source
+from stratlab.abuse.case import AbuseCase, Row, rows_source, script
 from stratlab.abuse.system_calls import CLONE3, NEEDED, REFUSED, Numbers
 from stratlab.domain.trial import Outcome
 
@@ -152,7 +152,6 @@ _FILES: Final = (
             "/proc/sys/kernel/core_pattern",
             "/proc/sys/kernel/hostname",
             "/proc/sysrq-trigger",
-            "/proc/self/oom_score_adj",
             "/sys/kernel/uevent_helper",
             "/sys/fs/cgroup/memory/memory.limit_in_bytes",
             "/sys/fs/cgroup/memory.max",
@@ -160,11 +159,13 @@ _FILES: Final = (
             "/data/tier.json",
             "/etc/hostname",
         )
-        if path != "/proc/self/oom_score_adj"
     ),
     *(
         Row(f"make-file-in{path.replace('/', '-')}", f"open('{path}/x', 'w')", _WRITE | {"ENOENT"})
-        for path in ("", "/data", "/run/stratlab", "/opt", "/dev", "/dev/shm", "/dev/mqueue", "/etc")
+        for path in (
+            *("", "/data", "/run/stratlab", "/opt", "/etc", "/dev"),
+            *("/dev/shm", "/dev/mqueue"),  # noqa: S108 - paths inside the container
+        )
     ),
     Row(
         "device-files",
@@ -173,7 +174,7 @@ _FILES: Final = (
         "'/dev/fuse', '/dev/net/tun')))",
         frozenset({""}),
     ),
-    Row("make-device", "os.mknod('/tmp/device', 0o020666, os.makedev(1, 1))", filtered=False),
+    Row("make-device", "os.mknod('/tmp/device', 0o020666, os.makedev(1, 1))"),
     Row(
         "run-from-tmp",
         "Path('/tmp/program').write_text('#!' + sys.executable); os.chmod('/tmp/program', 0o700)\n"
@@ -213,12 +214,21 @@ _FILES: Final = (
         "result = 'worked' if pid == os.getpid() else 'absent'",
         frozenset({"signal 31", "signal 11", "absent", "EPERM"}),
     ),
-    Row("no-core-files", "import resource; result = resource.getrlimit(resource.RLIMIT_CORE)",
-        frozenset({"(0, 0)"})),
-    Row("descriptors", "import resource; result = resource.getrlimit(resource.RLIMIT_NOFILE)[1]",
-        frozenset({"1024"})),
-    Row("file-size", "import resource; result = resource.getrlimit(resource.RLIMIT_FSIZE)[1]",
-        frozenset({str(16 << 20)})),
+    Row(
+        "no-core-files",
+        "import resource; result = resource.getrlimit(resource.RLIMIT_CORE)",
+        frozenset({"(0, 0)"}),
+    ),
+    Row(
+        "descriptors",
+        "import resource; result = resource.getrlimit(resource.RLIMIT_NOFILE)[1]",
+        frozenset({"1024"}),
+    ),
+    Row(
+        "file-size",
+        "import resource; result = resource.getrlimit(resource.RLIMIT_FSIZE)[1]",
+        frozenset({str(16 << 20)}),
+    ),
     Row("host-name", "result = socket.gethostname()", frozenset({"member"})),
 )
 
@@ -232,13 +242,17 @@ _OTHERS: Final = (
             ("memory-map", "open('/proc/1/maps').read()"),
         )
     ),
-    Row("zygote-memory", "open(f'/proc/{os.getppid()}/mem', 'r+b').read(1)",
-        frozenset({"EACCES", "EPERM", "EIO"})),
-    Row("ptrace-the-supervisor", "call(101 if intel else 117, 16, 1, 0, 0)",
-        frozenset({"EPERM"})),
-    Row("processes-of-others",
+    Row(
+        "zygote-memory",
+        "open(f'/proc/{os.getppid()}/mem', 'r+b').read(1)",
+        frozenset({"EACCES", "EPERM", "EIO"}),
+    ),
+    Row("ptrace-the-supervisor", "call(101 if intel else 117, 16, 1, 0, 0)", frozenset({"EPERM"})),
+    Row(
+        "processes-of-others",
         "result = sorted(int(p) for p in os.listdir('/proc') if p.isdigit())[0]",
-        frozenset({"1"})),
+        frozenset({"1"}),
+    ),
     Row(
         "environment-beyond-the-list",
         "allowed = {'HOME', 'TMPDIR', 'ZIPLINE_ROOT', 'LANG', 'TZ', 'PATH', 'HOSTNAME', "
@@ -299,17 +313,12 @@ BETWEEN: Final = (
     AbuseCase(
         name="note-left-for-the-next",
         group="between runs",
-        source=rows_source(
-            (
-                Row(
-                    "leave",
-                    "Path('/tmp/note').write_text('hello'); import zipline.api; "
-                    "zipline.api.order = None",
-                ),
-            )
-        )
-        + "\nPath('/tmp/note').write_text('hello')\nimport zipline.api\nzipline.api.order = None\n"
-        "if os.fork() == 0: time.sleep(3600)\n",
+        source=script(
+            "Path('/tmp/note').write_text('hello')\n"
+            "import zipline.api\n"
+            "zipline.api.order = None\n"
+            "if os.fork() == 0: time.sleep(3600)"
+        ),
         outcomes=_FINE,
         defence="single-use members",
         ci=True,

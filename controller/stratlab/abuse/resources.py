@@ -203,9 +203,7 @@ RESOURCES: Final = (
         name="recursion",
         group=_GROUP,
         source=script(
-            "sys.setrecursionlimit(10**9)\n"
-            "def deeper(n): return deeper(n + 1) + 1\n"
-            "deeper(0)"
+            "sys.setrecursionlimit(10**9)\ndef deeper(n): return deeper(n + 1) + 1\ndeeper(0)"
         ),
         outcomes=CHARGED,
         defence="the process ends by itself; the supervisor is another one",

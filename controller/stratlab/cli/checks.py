@@ -1,8 +1,9 @@
 """The checks of `stratlab doctor`: the sandbox's own, and settings, data, store, clock, server."""
 
+import asyncio
 import errno
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,13 @@ from stratlab.cli.hosting import private_home
 from stratlab.client import Client
 from stratlab.domain.errors import InvalidInputError, StratlabError, from_os_error
 from stratlab.market_data import Catalogue
-from stratlab.sandbox import Diagnosis, diagnose
+from stratlab.sandbox import (
+    Diagnosis,
+    DockerEngine,
+    DockerSandbox,
+    diagnose,
+    diagnose_runtimes,
+)
 from stratlab.settings import Settings, unknown_variables
 from stratlab.store import open_repository
 
@@ -29,6 +36,7 @@ def check_everything(settings: Settings) -> list[Diagnosis]:
     checks: dict[str, Callable[[Settings], Iterable[Diagnosis]]] = {
         "settings": _settings,
         "sandbox": lambda given: diagnose(given.sandbox, given.home_path),
+        "limits": _limits,
         "data": _data,
         "store": _store,
         "clock": _clock,
@@ -60,6 +68,28 @@ def _settings(settings: Settings) -> Iterable[Diagnosis]:
         else f"valid; home directory {settings.home_path}",
         remedy="Correct or unset these variables: they have no effect." if unknown else "",
     )
+
+
+def _limits(settings: Settings) -> Iterable[Diagnosis]:
+    try:
+        with closing(DockerEngine(settings.sandbox.engine)) as engine:
+            runtimes = engine.info().runtimes
+            engine.resolve_image(settings.sandbox.image)
+    except StratlabError:
+        return []  # "engine" and "image" say what is wrong
+    return asyncio.run(_proven(settings, runtimes))
+
+
+async def _proven(settings: Settings, runtimes: Sequence[str]) -> list[Diagnosis]:
+    # keeps start-up fast: most checks need no loop and no generators
+    from stratlab.bootstrap import SystemClock  # noqa: PLC0415
+
+    home = private_home(settings)
+    with closing(open_repository(settings.store_url)) as repository:
+        async with DockerSandbox.open(
+            settings.sandbox, home, repository.leases(), Catalogue(home), SystemClock()
+        ) as sandbox:
+            return await diagnose_runtimes(sandbox, runtimes, settings.sandbox.runtime)
 
 
 def _data(settings: Settings) -> Iterable[Diagnosis]:

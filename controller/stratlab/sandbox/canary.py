@@ -66,7 +66,7 @@ _SENTRY_MIB: Final = 512  # under gVisor each process costs some MiB of the host
 
 _PROBE: Final = "stratlab_runner.canary_probe"
 _CAMPAIGN: Final = "canary"
-_PROBE_SECONDS: Final = 60.0
+_PROBE_SECONDS: Final = 120.0  # a busy host gives a container little
 _KILL_SECONDS: Final = 0.5
 _DEATH_SECONDS: Final = 5.0
 _POLL_SECONDS: Final = 0.05

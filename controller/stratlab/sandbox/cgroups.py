@@ -199,9 +199,7 @@ class MemberCgroups:
                     "cpu.cfs_quota_us": str(quota),
                 },
             }
-            for directory, controller in zip(
-                self.directories(name), _V1_CONTROLLERS, strict=True
-            ):
+            for directory, controller in zip(self.directories(name), _V1_CONTROLLERS, strict=True):
                 yield directory, values[controller]
             return
         (directory,) = self.directories(name)

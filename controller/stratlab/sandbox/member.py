@@ -231,7 +231,8 @@ class Member:
         try:
             # The timer is the event loop's: whether frames come or stall does not matter.
             async with asyncio.timeout(limits.wall_seconds):
-                await link.send(pb.AttachResponse(run=_request(self._batch, trial, self._site.runtime)))
+                request = _request(self._batch, trial, self._site.runtime)
+                await link.send(pb.AttachResponse(run=request))
                 end = await self._follow(link, trial)
         except TimeoutError:
             reason = f"not done after {limits.wall_seconds} s"
