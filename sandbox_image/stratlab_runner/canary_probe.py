@@ -8,54 +8,34 @@ until it is killed for that.
 
 import ctypes
 import errno
-import fcntl
 import json
 import mmap
 import os
-import platform
 import resource
 import signal
 import socket
 import sys
-import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+
+from stratlab_runner.canary_calls import (
+    TMP,
+    Finding,
+    Limits,
+    file_locks,
+    network,
+    process_status,
+    seccomp_mode,
+    seccomp_rows,
+    sockets,
+)
 
 _SOCKET = "/run/stratlab/link.sock"
-_TMP = Path("/tmp")  # noqa: S108 - the mount under test
 _MIB = 1 << 20
 
-# Arguments are such that the kernel alone would not answer EPERM.
-_DENIED: Mapping[str, tuple[Mapping[str, int], tuple[int, ...]]] = {
-    "ptrace": ({"x86_64": 101, "aarch64": 117}, (0x7FFF, 0, 0, 0)),
-    "unshare": ({"x86_64": 272, "aarch64": 97}, (0,)),
-    "setuid": ({"x86_64": 105, "aarch64": 146}, (os.getuid(),)),
-    "keyctl": ({"x86_64": 250, "aarch64": 219}, (0x7FFF, 0, 0, 0, 0)),
-    "add_key": ({"x86_64": 248, "aarch64": 217}, (0, 0, 0, 0, 0)),
-    "io_uring_setup": ({"x86_64": 425, "aarch64": 425}, (0, 0)),
-    "memfd_secret": ({"x86_64": 447, "aarch64": 447}, (0x7FFF,)),
-    "process_vm_readv": ({"x86_64": 310, "aarch64": 270}, (0, 0, 0, 0, 0, 1)),
-    "kcmp": ({"x86_64": 312, "aarch64": 272}, (0, 0, 0x7FFF, 0, 0)),
-    "userfaultfd": ({"x86_64": 323, "aarch64": 282}, (0x7FFF,)),
-    "perf_event_open": ({"x86_64": 298, "aarch64": 241}, (0, 0, -1, -1, 0)),
-    "name_to_handle_at": ({"x86_64": 303, "aarch64": 264}, (-1, 0, 0, 0, 0)),
-    "landlock_create_ruleset": ({"x86_64": 444, "aarch64": 444}, (0, 0, 0x7FFF)),
-    "shmget": ({"x86_64": 29, "aarch64": 194}, (0, 4096, 0)),
-    "mq_open": ({"x86_64": 240, "aarch64": 180}, (0, 0, 0, 0)),
-    "mknodat": ({"x86_64": 259, "aarch64": 33}, (-1, 0, 0, 0)),
-    "fchownat": ({"x86_64": 260, "aarch64": 54}, (-1, 0, 0, 0, 0)),
-}
-_CLONE3 = 435
-_CLONE_NEWUSER = 0x10000000
-_CLONE3_BYTES = 64
 _PR_GET_NO_NEW_PRIVS = 39
 _HOG = b"m"
-_FAMILIES = {"inet": 2, "inet6": 10, "netlink": 16, "packet": 17, "vsock": 40}
-
-Finding = tuple[bool, str]
-Limits = Mapping[str, Any]
 
 
 def main() -> None:
@@ -77,27 +57,10 @@ def main() -> None:
         signal.pause()
 
 
-def _status() -> dict[str, str]:
-    lines = Path("/proc/self/status").read_text("utf-8").splitlines()
-    return {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
-
-
-def _network(_: Limits) -> Finding:
-    devices = [
-        line.partition(":")[0].strip()
-        for line in Path("/proc/net/dev").read_text("utf-8").splitlines()[2:]
-    ]
-    routes = Path("/proc/net/route").read_text("utf-8").splitlines()[1:]
-    return (
-        set(devices) <= {"lo"} and not routes,
-        f"interfaces: {', '.join(devices) or 'none'}; routes: {len(routes)}",
-    )
-
-
 def _root_read_only(_: Limits) -> Finding:
     writable = []
     for target, options in _mounts().items():
-        if target == str(_TMP):
+        if target == str(TMP):
             continue
         read_only = "ro" in options
         # The kernel's own file systems stay writable for root, which nobody here is.
@@ -129,7 +92,7 @@ def _kernel_settings(_: Limits) -> Finding:
 
 
 def _identity(limits: Limits) -> Finding:
-    status = _status()
+    status = process_status()
     uids, gids = set(status["Uid"].split()), set(status["Gid"].split())
     groups = set(status["Groups"].split())
     expected = str(int(limits["uid"]))
@@ -140,7 +103,7 @@ def _identity(limits: Limits) -> Finding:
 
 
 def _capabilities(_: Limits) -> Finding:
-    status = _status()
+    status = process_status()
     held = {key: status[key] for key in status if key.startswith("Cap") and int(status[key], 16)}
     return not held, f"held: {held or 'none'}"
 
@@ -150,102 +113,12 @@ def _no_new_privileges(_: Limits) -> Finding:
     return value == 1, f"no_new_privs {value}"
 
 
-def _seccomp_mode(limits: Limits) -> Finding:
-    value = _status()["Seccomp"]
-    if limits["sentry"] and value == "0":
-        return True, "no effect outside the Sentry; held: the Sentry answers every call itself"
-    return value == "2", f"mode {value}"
-
-
-def _without_filter(limits: Limits) -> bool:
-    # gVisor without --oci-seccomp: refused calls reach a kernel in user space, and no further.
-    return bool(limits["sentry"]) and _status()["Seccomp"] == "0"
-
-
-def _seccomp_rows(limits: Limits) -> Finding:
-    machine = platform.machine()
-    libc = ctypes.CDLL(None, use_errno=True)
-    wrong = []
-    for name, (numbers, arguments) in _DENIED.items():
-        ctypes.set_errno(0)
-        answer = libc.syscall(numbers[machine], *arguments)
-        if answer != -1 or ctypes.get_errno() != errno.EPERM:
-            wrong.append(name)
-    if not _clone3_is_harmless(libc):
-        wrong.append("clone3")
-    if not _starts_thread():
-        return False, "no thread can be started"
-    if _without_filter(limits):
-        return "clone3" not in wrong, (
-            f"no effect outside the Sentry for {len(wrong)} of {len(_DENIED) + 1}; held: the "
-            "Sentry's own kernel, without capabilities"
-        )
-    return not wrong, f"not refused: {', '.join(wrong) or 'none'} of {len(_DENIED) + 1}"
-
-
-def _clone3_is_harmless(libc: ctypes.CDLL) -> bool:
-    # It must look absent, so that the C library starts threads by clone, whose flags are checked.
-    arguments = (ctypes.c_uint64 * (_CLONE3_BYTES // 8))(_CLONE_NEWUSER)
-    ctypes.set_errno(0)
-    answer = libc.syscall(_CLONE3, arguments, _CLONE3_BYTES)
-    if answer == 0:
-        os._exit(0)
-    return bool(answer == -1 and ctypes.get_errno() == errno.ENOSYS)
-
-
-def _starts_thread() -> bool:
-    try:
-        thread = threading.Thread(target=int)
-        thread.start()
-    except RuntimeError:
-        return False
-    thread.join()
-    return True
-
-
-def _sockets(limits: Limits) -> Finding:
-    made = []
-    for name, family in _FAMILIES.items():
-        try:
-            socket.socket(family, socket.SOCK_DGRAM).close()
-        except PermissionError:
-            continue
-        except OSError as error:
-            made.append(f"{name} ({error.strerror})")
-        else:
-            made.append(name)
-    with socket.socket(socket.AF_UNIX) as unix:
-        try:
-            unix.bind("\0canary")
-        except PermissionError:
-            pass
-        else:
-            made.append("bind")
-    if made and _without_filter(limits):
-        network, detail = _network(limits)
-        return network, f"no effect outside the Sentry; held: its network has {detail}"
-    return not made, f"not refused: {', '.join(made) or 'none'}"
-
-
-def _file_locks(limits: Limits) -> Finding:
-    if _without_filter(limits):
-        return True, "no effect outside the Sentry; held: locks are kept inside it"
-    with (_TMP / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except PermissionError:
-            return True, "refused"
-        finally:
-            (_TMP / "lock").unlink()
-    return False, "a file can be locked"
-
-
 def _tmp_flags(limits: Limits) -> Finding:
     # gVisor does not tell the last two; without privileges to gain and devices to make they
     # change nothing there.
     wanted = {"noexec"} if limits["sentry"] else {"noexec", "nosuid", "nodev"}
-    options = _mounts().get(str(_TMP), set())
-    executed = _can_execute(_TMP / "program")
+    options = _mounts().get(str(TMP), set())
+    executed = _can_execute(TMP / "program")
     return wanted <= options and not executed, f"{', '.join(sorted(wanted))}; executed: {executed}"
 
 
@@ -272,7 +145,7 @@ def _tmp_size(limits: Limits) -> Finding:
     try:
         while written <= size + 4 * _MIB:
             # One file may not grow without bound either, so several are needed.
-            files.append(_TMP / f"fill{index}")
+            files.append(TMP / f"fill{index}")
             index += 1
             with files[-1].open("wb", buffering=0) as file:
                 for _ in range(4):
@@ -293,13 +166,13 @@ def _tmp_inodes(limits: Limits) -> Finding:
     made = 0
     try:
         while made <= most:
-            os.close(os.open(_TMP / f"inode{made}", os.O_CREAT | os.O_WRONLY, 0o600))
+            os.close(os.open(TMP / f"inode{made}", os.O_CREAT | os.O_WRONLY, 0o600))
             made += 1
     except OSError as error:
         return error.errno == errno.ENOSPC, f"full after {made} files"
     finally:
         for index in range(made):
-            (_TMP / f"inode{index}").unlink()
+            (TMP / f"inode{index}").unlink()
     return False, f"{made} files were made"
 
 
@@ -357,7 +230,7 @@ def _address_space(_: Limits) -> Finding:
 
 
 def _take_memory(most: int) -> None:
-    held = []
+    held: list[bytearray] = []
     while len(held) * 8 < 2 * most:
         held.append(bytearray(b"x") * (8 * _MIB))
 
@@ -434,16 +307,16 @@ def _no_shared_memory(_: Limits) -> Finding:
 
 
 _PROBES: Mapping[str, Callable[[Limits], Finding]] = {
-    "network": _network,
+    "network": network,
     "root_read_only": _root_read_only,
     "kernel_settings": _kernel_settings,
     "identity": _identity,
     "capabilities": _capabilities,
     "no_new_privileges": _no_new_privileges,
-    "seccomp_mode": _seccomp_mode,
-    "seccomp_rows": _seccomp_rows,
-    "sockets": _sockets,
-    "file_locks": _file_locks,
+    "seccomp_mode": seccomp_mode,
+    "seccomp_rows": seccomp_rows,
+    "sockets": sockets,
+    "file_locks": file_locks,
     "tmp_flags": _tmp_flags,
     "tmp_size": _tmp_size,
     "tmp_inodes": _tmp_inodes,
