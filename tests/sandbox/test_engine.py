@@ -266,7 +266,7 @@ def test_diagnosis_names_versions_runtimes_and_what_is_missing(
     settings = SandboxSettings(engine=engine._address, runtime="runsc")
     lines = {line.name: line for line in diagnose(settings, tmp_path)}
     assert "runc 1.1.5+ds1" in lines["engine"].detail
-    assert "CVE-2024-21626" in lines["runc version"].detail
+    assert "1.1.12" in lines["runc CVE-2024-21626"].detail
     failed = {name for name, line in lines.items() if not line.ok}
     assert failed == {"cgroups", "storage driver", "runtime", "image"}
     assert all(lines[name].remedy for name in failed)

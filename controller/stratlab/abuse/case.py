@@ -71,7 +71,7 @@ def result_of(code):
         return type(error).__name__
 
 
-def attempt(code, seconds=1.0):
+def attempt(code, seconds=3.0):
     # In a process of its own, for what is tried may end it or make it wait for ever.
     read_end, write_end = os.pipe()
     sys.stdout.flush()

@@ -13,7 +13,6 @@ _GROUP: Final = "escape surface"
 _FINE: Final = frozenset({Outcome.SUCCEEDED})
 _ABSENT: Final = "absent"
 _WRITE: Final = frozenset({"EACCES", "EPERM", "EROFS", "ENOENT", "EINVAL", "ENXIO"})
-_NO_FILE: Final = frozenset({"ENOENT", "EACCES", "EPERM", "ENOTDIR"})
 _SPECIAL_ARGUMENTS: Final = {
     "clone": "17, 0, 0, 0, 0",  # SIGCHLD: a fork
     "fcntl": "-1, 1, 0",
@@ -139,7 +138,7 @@ _SOCKETS: Final = (
         Row(
             f"engine-{path.replace('/', '-').strip('-')}",
             f"socket.socket(socket.AF_UNIX).connect({path!r}); result = 'connected'",
-            _NO_FILE,
+            frozenset({"ENOENT", "ENOTDIR"}),
         )
         for path in ("/var/run/docker.sock", "/run/docker.sock", "/run/containerd/containerd.sock")
     ),
@@ -214,20 +213,62 @@ _FILES: Final = (
         "result = 'worked' if pid == os.getpid() else 'absent'",
         frozenset({"signal 31", "signal 11", "absent", "EPERM"}),
     ),
+)
+
+_LIMITS: Final = (
     Row(
-        "no-core-files",
-        "import resource; result = resource.getrlimit(resource.RLIMIT_CORE)",
+        "mounts-read-only",
+        "rows = [line.split() for line in Path('/proc/self/mountinfo').read_text().splitlines()]\n"
+        "result = ','.join(sorted(row[4] for row in rows if row[4] in ('/', '/data', "
+        "'/run/stratlab', '/dev/mqueue', '/etc/hostname') and 'rw' in row[5].split(',')))",
+        # The engine's own small files; nobody inside may write to them.
+        frozenset({"", "/etc/hostname"}),
+    ),
+    Row(
+        "tmp-without-programs",
+        "rows = [line.split() for line in Path('/proc/self/mountinfo').read_text().splitlines()]\n"
+        "result = all('noexec' in row[5].split(',') for row in rows if row[4] == '/tmp')",
+        frozenset({"True"}),
+    ),
+    Row(
+        "processes",
+        "children = []\n"
+        "try:\n"
+        "    while len(children) < 200:\n"
+        "        children.append(os.fork())\n"
+        "        if children[-1] == 0:\n"
+        "            while True: signal.pause()\n"
+        "except BlockingIOError: result = len(children) <= 64\n"
+        "else: result = False\n"
+        "for each in children: os.kill(each, signal.SIGKILL)\n"
+        "for each in children: os.waitpid(each, 0)",
+        frozenset({"True"}),
+    ),
+    *(
+        Row(
+            f"limit-{name.lower()}",
+            f"import resource; result = resource.getrlimit(resource.RLIMIT_{name})",
+            frozenset({f"({value}, {value})"}),
+            on_gvisor=frozenset(others),
+        )
+        for name, value, others in (
+            ("CORE", 0, ()),
+            ("NOFILE", 1024, ()),
+            ("FSIZE", 16 << 20, ()),
+            ("MEMLOCK", 65_536, ()),
+            ("NPROC", 512, ("(64, 64)",)),
+        )
+    ),
+    Row(
+        "message-queues",
+        "import resource; result = resource.getrlimit(12)",  # RLIMIT_MSGQUEUE
         frozenset({"(0, 0)"}),
     ),
     Row(
-        "descriptors",
-        "import resource; result = resource.getrlimit(resource.RLIMIT_NOFILE)[1]",
-        frozenset({"1024"}),
-    ),
-    Row(
-        "file-size",
-        "import resource; result = resource.getrlimit(resource.RLIMIT_FSIZE)[1]",
-        frozenset({str(16 << 20)}),
+        "killed-first-when-memory-is-short",
+        "result = Path('/proc/self/oom_score_adj').read_text().strip()",
+        frozenset({"1000"}),
+        on_gvisor=frozenset({"0"}),  # of the Sentry's own kind; on the host it has 1000
     ),
     Row("host-name", "result = socket.gethostname()", frozenset({"member"})),
 )
@@ -305,6 +346,7 @@ ESCAPE: Final = (
     _case("system-calls-narrowed", _NARROWED, "seccomp, by arguments"),
     _case("sockets-and-network", _SOCKETS, "seccomp, --network none; gVisor: no host network"),
     _case("files-and-privileges", _FILES, "read-only mounts, no capabilities, noexec tmpfs"),
+    _case("limits-as-asked", _LIMITS, "ulimits, mount options, pids cgroup; gVisor: RLIMIT_NPROC"),
     _case("other-processes-and-secrets", _OTHERS, "undumpable supervisor, allow-list, mounts"),
 )
 """Each succeeds as a trial, and every attempt in it comes to nothing."""

@@ -34,7 +34,8 @@ RESOURCES: Final = (
     AbuseCase(
         name="memory-hog",
         group=_GROUP,
-        source=script("held = []\nwhile True: held.append(bytearray(b'x' * (16 << 20)))"),
+        # Bounded itself, so that a host without the limit can be tested, too.
+        source=script("held = []\nfor _ in range(128): held.append(bytearray(b'x' * (16 << 20)))"),
         outcomes=frozenset({Outcome.OUT_OF_MEMORY}),
         defence="memory cgroup; gVisor: RLIMIT_AS, and the memory cgroup around the Sentry",
         ci=True,
@@ -46,7 +47,8 @@ RESOURCES: Final = (
             "for _ in range(8):\n"
             "    if os.fork() == 0: break\n"
             "held = []\n"
-            "while True: held.append(bytearray(b'x' * (4 << 20)))"
+            "for _ in range(64): held.append(bytearray(b'x' * (4 << 20)))\n"
+            "time.sleep(5)"
         ),
         outcomes=frozenset({Outcome.OUT_OF_MEMORY}),
         on_gvisor=frozenset({Outcome.OUT_OF_MEMORY, Outcome.SIGNAL}),
@@ -89,7 +91,7 @@ RESOURCES: Final = (
         source=script(
             "made = 0\n"
             "try:\n"
-            "    while True:\n"
+            "    while made < 400_000:\n"
             "        os.close(os.open(f'/tmp/{made}', os.O_CREAT | os.O_WRONLY)); made += 1\n"
             "except OSError as error: print('stopped', errno.errorcode[error.errno])\n"
             "assert made <= 4096, made"
