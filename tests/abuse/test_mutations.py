@@ -179,11 +179,11 @@ def test_flag_taken_away_makes_a_case_red(name: str, tmp_path: Path, us_daily_ho
 # Without our profile the kernel itself refuses these, for lack of a capability.
 _HELD_BY_CAPABILITIES = frozenset(
     """
-    acct adjtimex bpf capset chroot clock_settime delete_module fanotify_init finit_module fsmount fsopen
-    init_module ioperm iopl kexec_load mount mount_setattr move_mount name_to_handle_at open_by_handle_at
-    open_tree perf_event_open pivot_root quotactl reboot setdomainname setgroups sethostname setns
-    settimeofday swapoff swapon syslog umount2 unshare userfaultfd fsconfig io_uring_setup
-    landlock_restrict_self ptrace
+    acct adjtimex bpf capset chroot clock_settime delete_module fanotify_init finit_module
+    fsmount fsopen init_module ioperm iopl kexec_load mount mount_setattr move_mount
+    name_to_handle_at open_by_handle_at open_tree perf_event_open pivot_root quotactl reboot
+    setdomainname setgroups sethostname setns settimeofday swapoff swapon syslog umount2
+    unshare userfaultfd fsconfig io_uring_setup landlock_restrict_self ptrace
     """.split()  # noqa: SIM905 - easier to read
 )
 
