@@ -14,6 +14,7 @@ from stratlab.abuse.catalogue import run_all
 from stratlab.abuse.escape import PLANTED
 from stratlab.bootstrap import build_data_set
 from stratlab.cli.hosting import in_thread, private_home, serve_lab
+from stratlab.cli.logs import logging_to_home
 from stratlab.cli.output import print_json, print_line
 from stratlab.client import Client
 from stratlab.sandbox import DockerEngine, installation_id
@@ -111,6 +112,7 @@ def open_bench(settings: Settings, runtime: str, built: Path | None = None) -> I
         else:
             shutil.copytree(built / "data", home / "data", copy_function=os.link)
         with (
+            logging_to_home(private_home(settings)),
             # The home directory may be too deep for a socket.
             tempfile.TemporaryDirectory(prefix="stratlab-") as sockets,
             in_thread(serve_lab(own, f"unix:{sockets}/stratlab.sock")) as address,

@@ -18,7 +18,7 @@ def doctor(
     ] = False,
     runtime: Annotated[
         list[str] | None,
-        typer.Option("--runtime", help="For --abuse: runc or runsc; repeatable [configured]."),
+        typer.Option("--runtime", help="Whose limits to prove; repeatable [the configured one]."),
     ] = None,
     case: Annotated[
         list[str] | None, typer.Option("--case", help="For --abuse: a case; repeatable [all].")
@@ -43,7 +43,7 @@ def doctor(
     from stratlab.cli.checks import check_everything
 
     with spinner("checking", quiet=as_json):
-        checks = check_everything(settings)
+        checks = check_everything(settings, runtime or ())
     ok = all(check.ok for check in checks)
     if as_json:
         print_json(
