@@ -49,15 +49,19 @@ def test_refused_call_is_refused(report_of: Run, runtime: str, call: str) -> Non
 @pytest.mark.parametrize("runtime", RUNTIMES)
 @pytest.mark.parametrize("call", sorted(set(NEEDED) - {"vfork"}))
 def test_needed_call_is_let_through(report_of: Run, runtime: str, call: str) -> None:
-    assert report_of(runtime, "system-calls-needed").results[call] != "EPERM"
+    result = report_of(runtime, "system-calls-needed").results[call]
+    assert ROWS["system-calls-needed"][call].is_harmless(result, runtime), result
 
 
-def test_profile_for_gvisor_differs_in_the_absent_calls_only() -> None:
+def test_profile_for_gvisor_differs_in_absent_calls_and_other_names_only() -> None:
     from stratlab.sandbox.seccomp import load_seccomp_profile  # noqa: PLC0415 - of this test only
 
     profile = load_seccomp_profile()
     ours, theirs = json.loads(profile.text), json.loads(profile.text_for_sentry)
     kept = [rule for rule in ours["syscalls"] if "errnoRet" not in rule]
+    for rule in kept:
+        if "pselect6" in rule["names"]:
+            rule["names"].append("pselect")
     assert theirs["syscalls"][:-1] == kept
     assert theirs["syscalls"][-1] == {"names": ["clone3"], "action": "SCMP_ACT_ALLOW"}
     assert {key: ours[key] for key in ours if key != "syscalls"} == {

@@ -80,7 +80,9 @@ def attempt(code, seconds=3.0):
         os.write(write_end, b'=' + result_of(code).encode()[:300])
         os._exit(0)
     os.close(write_end)
-    ready, _, _ = select.select([read_end], [], [], seconds)
+    waiting = select.poll()
+    waiting.register(read_end, select.POLLIN)
+    ready = waiting.poll(seconds * 1000)
     said = os.read(read_end, 300).decode() if ready else "blocked"
     os.close(read_end)
     os.kill(pid, signal.SIGKILL)

@@ -12,6 +12,7 @@ PLANTED: Final = "canary-4f1d9a7c2b"
 _GROUP: Final = "escape surface"
 _FINE: Final = frozenset({Outcome.SUCCEEDED})
 _ABSENT: Final = "absent"
+_REFUSED: Final = frozenset({"EACCES", "EPERM"})
 _WRITE: Final = frozenset({"EACCES", "EPERM", "EROFS", "ENOENT", "EINVAL", "ENXIO"})
 _SPECIAL_ARGUMENTS: Final = {
     "clone": "17, 0, 0, 0, 0",  # SIGCHLD: a fork
@@ -22,6 +23,8 @@ _SPECIAL_ARGUMENTS: Final = {
     "socket": "1, -1, 0",
     "socketpair": "1, -1, 0, 0",
 }
+# The Sentry has none of them, so its filter cannot let them through by name.
+_UNKNOWN_TO_SENTRY: Final = frozenset({"futex_waitv", "sched_rr_get_interval"})
 _NOT_WALKED: Final = frozenset({"vfork"})  # its child would share the stack of the interpreter
 
 
@@ -46,6 +49,7 @@ def _needed_rows() -> tuple[Row, ...]:
             _call(numbers, _SPECIAL_ARGUMENTS.get(name, "-1, -1, -1, -1, -1, -1")),
             frozenset(),
             forbidden=frozenset({"EPERM"}),
+            on_gvisor=frozenset({"EPERM"}) if name in _UNKNOWN_TO_SENTRY else frozenset(),
         )
         for name, numbers in NEEDED.items()
         if name not in _NOT_WALKED
@@ -168,10 +172,17 @@ _FILES: Final = (
     ),
     Row(
         "device-files",
-        "result = ','.join(sorted(path for path in glob.glob('/dev/**', recursive=True) if "
-        "Path(path).is_block_device() or path in ('/dev/mem', '/dev/kmem', '/dev/kvm', "
-        "'/dev/fuse', '/dev/net/tun')))",
+        "opened = []\n"
+        "devices = [p for p in glob.glob('/dev/**', recursive=True) if Path(p).is_block_device()]\n"
+        "named = '/dev/mem', '/dev/kmem', '/dev/kvm', '/dev/fuse', '/dev/net/tun'\n"
+        "for path in (*devices, *named):\n"
+        "    try: os.open(path, os.O_RDWR)\n"
+        "    except OSError: continue\n"
+        "    opened.append(path)\n"
+        "result = ','.join(opened)",
         frozenset({""}),
+        # The Sentry's own, of no use without capabilities.
+        on_gvisor=frozenset({"/dev/fuse,/dev/net/tun"}),
     ),
     Row("make-device", "os.mknod('/tmp/device', 0o020666, os.makedev(1, 1))"),
     Row(
@@ -232,16 +243,15 @@ _LIMITS: Final = (
     ),
     Row(
         "processes",
-        "children = []\n"
+        # Threads count, and are cheaper than processes.
+        "import threading\n"
+        "started = 0\n"
         "try:\n"
-        "    while len(children) < 200:\n"
-        "        children.append(os.fork())\n"
-        "        if children[-1] == 0:\n"
-        "            while True: signal.pause()\n"
-        "except BlockingIOError: result = len(children) <= 64\n"
-        "else: result = False\n"
-        "for each in children: os.kill(each, signal.SIGKILL)\n"
-        "for each in children: os.waitpid(each, 0)",
+        "    while started < 200:\n"
+        "        threading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n"
+        "        started += 1\n"
+        "except RuntimeError: pass\n"
+        "result = started <= 64",
         frozenset({"True"}),
     ),
     *(
@@ -275,13 +285,37 @@ _LIMITS: Final = (
 
 _OTHERS: Final = (
     *(
-        Row(f"supervisor-{name}", code, frozenset({"EACCES", "EPERM"}))
+        # The Sentry lists these of every process; what they lead to is tried below.
+        Row(f"supervisor-{name}", code, _REFUSED, on_gvisor=frozenset({"done"}))
         for name, code in (
-            ("memory", "open('/proc/1/mem', 'r+b').read(1)"),
             ("descriptors", "os.listdir('/proc/1/fd')"),
             ("environment", "open('/proc/1/environ').read()"),
             ("memory-map", "open('/proc/1/maps').read()"),
         )
+    ),
+    Row("supervisor-memory-write", "open('/proc/1/mem', 'r+b').read(1)", _REFUSED),
+    Row(
+        "supervisor-memory-read",
+        "maps = [line.split() for line in open('/proc/1/maps')]\n"
+        "start = next(int(row[0].split('-')[0], 16) for row in maps if row[1].startswith('rw'))\n"
+        "with open('/proc/1/mem', 'rb', 0) as memory:\n"
+        "    memory.seek(start)\n"
+        "    result = 'read' if memory.read(16) else 'nothing'",
+        _REFUSED,
+        on_gvisor=frozenset({"EIO", "ENOENT", "nothing"}),
+    ),
+    Row(
+        "supervisor-descriptors-used",
+        "opened = []\n"
+        "for name in os.listdir('/proc/1/fd'):\n"
+        "    for flags in (os.O_RDONLY, os.O_WRONLY):\n"
+        "        try: os.open('/proc/1/fd/' + name, flags | os.O_NONBLOCK)\n"
+        "        except OSError: continue\n"
+        "        opened.append(os.readlink('/proc/1/fd/' + name).split(':')[0])\n"
+        "result = ','.join(sorted(set(opened) - {'/dev/null', 'host'}))",
+        _REFUSED,
+        # The other ends of the trial's own pipes; sockets cannot be opened that way.
+        on_gvisor=frozenset({"", "pipe"}),
     ),
     Row(
         "zygote-memory",
@@ -327,7 +361,7 @@ _OTHERS: Final = (
 _WALK: Final = {"cpu_seconds": 30, "wall_seconds": 90}
 
 
-def _case(name: str, rows: tuple[Row, ...], defence: str, *, ci: bool = True) -> AbuseCase:
+def _case(name: str, rows: tuple[Row, ...], defence: str) -> AbuseCase:
     return AbuseCase(
         name=name,
         group=_GROUP,
@@ -336,7 +370,7 @@ def _case(name: str, rows: tuple[Row, ...], defence: str, *, ci: bool = True) ->
         defence=defence,
         rows=rows,
         limits=_WALK,
-        ci=ci,
+        ci=True,
     )
 
 
@@ -346,7 +380,11 @@ ESCAPE: Final = (
     _case("system-calls-narrowed", _NARROWED, "seccomp, by arguments"),
     _case("sockets-and-network", _SOCKETS, "seccomp, --network none; gVisor: no host network"),
     _case("files-and-privileges", _FILES, "read-only mounts, no capabilities, noexec tmpfs"),
-    _case("limits-as-asked", _LIMITS, "ulimits, mount options, pids cgroup; gVisor: RLIMIT_NPROC"),
+    _case(
+        "limits-as-asked",
+        _LIMITS,
+        "ulimits, mount options, pids cgroup; gVisor: RLIMIT_NPROC",
+    ),
     _case("other-processes-and-secrets", _OTHERS, "undumpable supervisor, allow-list, mounts"),
 )
 """Each succeeds as a trial, and every attempt in it comes to nothing."""
