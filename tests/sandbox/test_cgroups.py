@@ -173,7 +173,7 @@ def test_sweep_removes_empty_groups_of_the_installation_that_nobody_uses(host: H
 
 def test_member_without_groups_is_killed_and_removed_without_error(host: Host) -> None:
     for version in (1, 2):
-        host.cgroups(version).kill(NAME)
+        assert not host.cgroups(version).kill(NAME)
         host.cgroups(version).remove(NAME)
 
 
@@ -191,7 +191,7 @@ def test_real_group_holds_a_process_and_its_children_until_they_are_killed() -> 
             assert cgroups.group_of(process.pid) == next(cgroups.directories(NAME))
             assert not cgroups.confine(NAME, process.pid, Limits(memory_mib=64))
             began = time.monotonic()
-            cgroups.kill(NAME)
+            assert cgroups.kill(NAME)
             assert time.monotonic() - began < 0.5
             assert process.wait() == -9
         finally:

@@ -136,16 +136,26 @@ def _cancel(bench: Bench, full: bool) -> Iterator[str]:  # noqa: FBT001 - one si
 def _reader_stalls(bench: Bench, full: bool) -> Iterator[str]:  # noqa: FBT001 - one signature
     wall_seconds = 30 if full else 4
     limits = dict(LIMITS) | {"wall_seconds": wall_seconds, "output_mib": 64}
-    source = script("def handle_data(context, data):\n    while True: os.write(1, b'x' * 65536)\n")
+    source = script(
+        "bars = 0\n"
+        "def handle_data(context, data):\n"
+        "    global bars\n"
+        "    bars += 1\n"
+        # The first bar is told, so that the caller knows when to stop reading.
+        "    while bars > 2: os.write(1, b'x' * 1000); time.sleep(0.001)\n"
+    )
     with closing(bench.client.run_backtest(bench.request(source, limits))) as stream:
         next(stream)
-        deadline = time.monotonic() + wall_seconds + SLACK_SECONDS
+        began = time.monotonic()
+        deadline = began + wall_seconds + SLACK_SECONDS
         # Nothing is read any more: neither limits nor deadlines depend on that.
         while bench.running():
             if time.monotonic() > deadline:
                 yield "still runs after its deadline"
                 return
             time.sleep(_POLL_SECONDS)
+        if time.monotonic() - began < wall_seconds / 2:
+            yield "ended too early to tell anything"
 
 
 def _burst(bench: Bench, full: bool) -> Iterator[str]:  # noqa: FBT001 - one signature

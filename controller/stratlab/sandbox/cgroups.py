@@ -112,24 +112,30 @@ class MemberCgroups:
         except (OSError, ValueError):
             return 0.0
 
-    def kill(self, name: str) -> None:
+    def kill(self, name: str) -> bool:
         """Kill all processes in our groups of a member; no error when there are none.
 
         Quicker than the engine's way, which asks the sandboxed kernel: a strategy that uses up its
         CPU time leaves none for that kernel to answer.
+
+        Returns:
+            Whether there were some and none is left.
         """
         deadline = time.monotonic() + _REMOVE_SECONDS
         for directory in self.directories(name):
             with suppress(OSError):
                 # They need CPU time to end, too.
                 (directory / "cpu.cfs_quota_us").write_text("-1")
+        found = False
         while processes := self._processes(name):
+            found = True
             for process in processes:
                 with suppress(ProcessLookupError, PermissionError):
                     os.kill(process, signal.SIGKILL)
             if time.monotonic() > deadline:
-                return
+                return False
             time.sleep(0.002)
+        return found
 
     def remove(self, name: str) -> None:
         """Remove our groups of a member whose processes have ended; no error when there are none.

@@ -150,8 +150,10 @@ async def kill(workplace: Workplace, site: Site, lease: Lease) -> None:
         EngineUnavailableError: No engine answers.
         EngineError: The engine refused.
     """
-    if is_gvisor(site.runtime):
-        await workplace.threads.call(MemberCgroups(site.host).kill, lease.member_id)
+    cgroups = MemberCgroups(site.host)
+    if is_gvisor(site.runtime) and await workplace.threads.call(cgroups.kill, lease.member_id):
+        # The engine learns of it in its own time, and would make us wait for that.
+        return
     await workplace.threads.call(workplace.engine.kill, lease.member_id)
 
 
