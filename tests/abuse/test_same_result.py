@@ -43,7 +43,7 @@ LIMITS = {"wall_seconds": 180, "cpu_seconds": 120}
 def trial_of(bench: Bench, source: str, cost_model: str) -> common_pb2.Trial:
     request = bench.request(source, LIMITS)
     request.start.CopyFrom(date_to_proto(date(2001, 6, 1)))
-    request.end.CopyFrom(date_to_proto(date(2003, 12, 31)))
+    request.end.CopyFrom(date_to_proto(date(2006, 6, 30)))
     request.cost_model.kind = common_pb2.CostModel.Kind.Value(f"KIND_{cost_model}")
     return next(
         item.result.trial for item in bench.client.run_backtest(request) if item.HasField("result")
@@ -61,7 +61,7 @@ def test_runc_and_gvisor_give_the_same_orders_fills_and_metrics(
     for runtime, trial in trials.items():
         assert common_pb2.Outcome.Name(trial.outcome) == "OUTCOME_SUCCEEDED", trial.reason
         assert trial.runtime == runtime
-        assert len(trial.fills) >= 2
+        assert len(trial.fills) >= 1
     one, other = trials.values()
     assert one.orders_digest == other.orders_digest
     assert list(one.fills) == list(other.fills)

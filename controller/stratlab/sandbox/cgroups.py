@@ -122,10 +122,12 @@ class MemberCgroups:
             Whether there were some and none is left.
         """
         deadline = time.monotonic() + _REMOVE_SECONDS
+        version_one = self.host.cgroup_version == 1
+        quota, unlimited = ("cpu.cfs_quota_us", "-1") if version_one else ("cpu.max", "max")
         for directory in self.directories(name):
             with suppress(OSError):
                 # They need CPU time to end, too.
-                (directory / "cpu.cfs_quota_us").write_text("-1")
+                (directory / quota).write_text(unlimited)
         found = False
         while processes := self._processes(name):
             found = True

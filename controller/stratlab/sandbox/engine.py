@@ -347,7 +347,7 @@ def _read_info(info: Mapping[str, Any], version: Mapping[str, Any]) -> EngineInf
         storage_driver=str(info.get("Driver", "")),
         runtimes=tuple(sorted(info.get("Runtimes") or {})),
         components={
-            str(part.get("Name", "")): str(part.get("Version", ""))
+            str(part.get("Name", "")): _packaged_version(part, info)
             for part in version.get("Components") or ()
         },
         security_options=tuple(info.get("SecurityOptions") or ()),
@@ -355,3 +355,11 @@ def _read_info(info: Mapping[str, Any], version: Mapping[str, Any]) -> EngineInf
         cpus=int(info.get("NCPU", 1)),
         memory_bytes=int(info.get("MemTotal", 0)),
     )
+
+
+def _packaged_version(part: Mapping[str, Any], info: Mapping[str, Any]) -> str:
+    # Debian writes the version of its package where others have a commit; it alone tells whether
+    # a fix was ported back.
+    name, version = str(part.get("Name", "")), str(part.get("Version", ""))
+    commit = (info.get(f"{name.capitalize()}Commit") or {}).get("ID", "")
+    return str(commit) if version and str(commit).startswith(version) else version
