@@ -117,23 +117,25 @@ def with_network(config: Config) -> None:
     config["Hostname"] = ""
 
 
+# Not in the list, for another wall gives the same picture inside: the ulimit for core files (the
+# runner sets its own), swap (hosts without any), and what concerns the engine alone (labels,
+# restart policy, log driver); `tests/sandbox/test_policy.py` asserts each of them.
 # What is taken away -> how, the case that notices, and what it then complains of.
 MUTATIONS: dict[str, tuple[Callable[[Config], None], str, str]] = {
     "network none": (with_network, "sockets-and-network", "interfaces"),
     "read-only root": (host(ReadonlyRootfs=False), "limits-as-asked", "mounts-read-only"),
     "dropped capabilities": (host(CapDrop=[]), "files-and-privileges", "capabilities"),
-    "no-new-privileges": (security("seccomp"), "files-and-privileges", "no-new-privileges"),
+    "no-new-privileges": (security("seccomp"), "files-and-privileges", "no result"),
     "seccomp": (security("no-new"), "sockets-and-network", "socket-inet"),
-    "user id": (as_root, "limits-as-asked", "INFRASTRUCTURE"),
+    "user id": (as_root, "limits-as-asked", "no result"),
     "memory": (host(Memory=0, MemorySwap=0), "memory-hog", "SUCCEEDED"),
     "pids": (host(PidsLimit=0), "limits-as-asked", "processes"),
     "nproc": (without_ulimit("nproc"), "limits-as-asked", "limit-nproc"),
     "nofile": (without_ulimit("nofile"), "limits-as-asked", "limit-nofile"),
     "fsize": (without_ulimit("fsize"), "limits-as-asked", "limit-fsize"),
-    "core": (without_ulimit("core"), "limits-as-asked", "limit-core"),
     "memlock": (without_ulimit("memlock"), "limits-as-asked", "limit-memlock"),
     "msgqueue": (without_ulimit("msgqueue"), "limits-as-asked", "message-queues"),
-    "tmp size": (tmp_without("size"), "tmp-fill", "AssertionError"),
+    "tmp size": (tmp_without("size"), "tmp-fill", "is none of"),
     "tmp inodes": (tmp_without("nr_inodes"), "inode-flood", "is none of"),
     "tmp noexec": (tmp_without("noexec"), "files-and-privileges", "run-from-tmp"),
     "ipc none": (host(IpcMode="private"), "files-and-privileges", "make-file-in-dev-shm"),
@@ -143,7 +145,7 @@ MUTATIONS: dict[str, tuple[Callable[[Config], None], str, str]] = {
         "make-file-in-dev-mqueue",
     ),
     "read-only mounts": (writable_mounts, "limits-as-asked", "mounts-read-only"),
-    "no other mount": (with_engine_socket, "sockets-and-network", "engine-run-docker-sock"),
+    "no other mount": (with_engine_socket, "sockets-and-network", "engine-run-docker.sock"),
     "oom score": (host(OomScoreAdj=0), "limits-as-asked", "killed-first"),
     "host name": (with_host_name, "limits-as-asked", "host-name"),
     "environment": (with_variable, "other-processes-and-secrets", "environment-beyond"),

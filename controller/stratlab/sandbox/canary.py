@@ -69,6 +69,7 @@ _CAMPAIGN: Final = "canary"
 _PROBE_SECONDS: Final = 120.0  # a busy host gives a container little
 _KILL_SECONDS: Final = 0.5
 _DEATH_SECONDS: Final = 5.0
+_WATCH_SECONDS: Final = 0.5
 _POLL_SECONDS: Final = 0.05
 _MAX_REPORT_BYTES: Final = 65_536
 _TRY_ALL: Final = b"a"
@@ -175,13 +176,16 @@ async def _tried(
     # What the probe finds out from inside, and whether it can be killed.
     clock = workplace.clock
     async with _probe(workplace, image_id, runtime, host) as (lease, listener):
-        await listener.tell(_TRY_ALL)
-        try:
-            answer = await asyncio.wait_for(listener.report, _PROBE_SECONDS)
-        except TimeoutError:
+        answer = asyncio.create_task(listener.ask(_TRY_ALL))
+        deadline = clock.monotonic() + _PROBE_SECONDS
+        while not answer.done():
+            await asyncio.wait({answer}, timeout=_WATCH_SECONDS)
             state = await workplace.threads.call(workplace.engine.state, lease.member_id)
-            raise _silent(state) from None
-        findings = parse_findings(answer)
+            dead = state is None or not state.running
+            if not answer.done() and (dead or clock.monotonic() > deadline):
+                answer.cancel()
+                raise _silent(state)
+        findings = parse_findings(await answer)
         if is_gvisor(runtime) and findings["cpu"].proven:
             # Its own account of CPU time does not know that the host holds it back.
             findings["cpu"] = await _quota_of_sentry(workplace, lease, host, findings["cpu"])
@@ -209,8 +213,8 @@ async def _memory_of_sentry(
 ) -> LimitFinding:
     # The limit is that of the whole sandboxed kernel, which dies with all that it holds.
     async with _probe(workplace, image_id, runtime, host) as (lease, listener):
-        await listener.tell(_TAKE_MEMORY)
         with suppress(TimeoutError):
+            await asyncio.wait_for(listener.tell(_TAKE_MEMORY), _PROBE_SECONDS)
             await asyncio.wait_for(listener.gone.wait(), _PROBE_SECONDS)
         site = Site(image_id, runtime, host, _limits(runtime))
         deadline = workplace.clock.monotonic() + _DEATH_SECONDS
@@ -246,7 +250,7 @@ async def _probe(
 
 def _silent(state: ContainerState | None) -> EngineError:
     return EngineError(
-        f"the canary did not report within {_PROBE_SECONDS:g} s ({state})",
+        f"the canary did not report, or not within {_PROBE_SECONDS:g} s ({state})",
         hint="Run `make image`, then `stratlab doctor`.",
     )
 
@@ -295,10 +299,12 @@ class _Listener:
         self._directory.chmod(0o711)
 
     async def tell(self, command: bytes) -> None:
-        # A probe that never connects is found out by its silence.
-        with suppress(TimeoutError):
-            writer = await asyncio.wait_for(asyncio.shield(self._connected), _PROBE_SECONDS)
-            writer.write(command)
+        writer = await asyncio.shield(self._connected)
+        writer.write(command)
+
+    async def ask(self, command: bytes) -> bytes:
+        await self.tell(command)
+        return await asyncio.shield(self.report)
 
     async def close(self) -> None:
         if self._server is not None:
