@@ -3,7 +3,7 @@
 from typing import Final
 
 from stratlab.abuse.case import AbuseCase, Row, rows_source, script
-from stratlab.abuse.system_calls import CLONE3, NEEDED, REFUSED, Numbers
+from stratlab.abuse.walk import NARROWED, needed_rows, refused_rows
 from stratlab.domain.trial import Outcome
 
 PLANTED: Final = "canary-4f1d9a7c2b"
@@ -11,68 +11,8 @@ PLANTED: Final = "canary-4f1d9a7c2b"
 
 _GROUP: Final = "escape surface"
 _FINE: Final = frozenset({Outcome.SUCCEEDED})
-_ABSENT: Final = "absent"
 _REFUSED: Final = frozenset({"EACCES", "EPERM"})
 _WRITE: Final = frozenset({"EACCES", "EPERM", "EROFS", "ENOENT", "EINVAL", "ENXIO"})
-_SPECIAL_ARGUMENTS: Final = {
-    "clone": "17, 0, 0, 0, 0",  # SIGCHLD: a fork
-    "fcntl": "-1, 1, 0",
-    "ioctl": "-1, 0x5401, 0",
-    "prctl": "39, 0, 0, 0, 0",
-    "prlimit64": "0, -1, 0, 0",
-    "socket": "1, -1, 0",
-    "socketpair": "1, -1, 0, 0",
-}
-# The Sentry has none of them, so its filter cannot let them through by name.
-_UNKNOWN_TO_SENTRY: Final = frozenset({"futex_waitv", "sched_rr_get_interval"})
-_NOT_WALKED: Final = frozenset({"vfork"})  # its child would share the stack of the interpreter
-
-
-def _call(numbers: Numbers, arguments: str = "-1, -1, -1, -1, -1, -1") -> str:
-    intel, arm = numbers
-    other = f"call({arm}, {arguments})" if arm is not None else f"{_ABSENT!r}"
-    return f"result = call({intel}, {arguments}) if intel else {other}"
-
-
-def _refused_rows() -> tuple[Row, ...]:
-    allowed = frozenset({"EPERM", _ABSENT})
-    return (
-        *(Row(name, _call(each), allowed, filtered=True) for name, each in REFUSED.items()),
-        Row("clone3", f"call({CLONE3}, -1, -1)", frozenset({"ENOSYS"})),
-    )
-
-
-def _needed_rows() -> tuple[Row, ...]:
-    return tuple(
-        Row(
-            name,
-            _call(numbers, _SPECIAL_ARGUMENTS.get(name, "-1, -1, -1, -1, -1, -1")),
-            frozenset(),
-            forbidden=frozenset({"EPERM"}),
-            on_gvisor=frozenset({"EPERM"}) if name in _UNKNOWN_TO_SENTRY else frozenset(),
-        )
-        for name, numbers in NEEDED.items()
-        if name not in _NOT_WALKED
-    )
-
-
-_NARROWED: Final = (
-    Row("clone-new-user", "call(56 if intel else 220, 0x10000011, 0, 0, 0, 0)", filtered=True),
-    Row("clone-new-net", "call(56 if intel else 220, 0x40000011, 0, 0, 0, 0)", filtered=True),
-    Row("clone-new-pid", "call(56 if intel else 220, 0x20000011, 0, 0, 0, 0)", filtered=True),
-    Row(
-        "fcntl-lock",
-        "import fcntl; fcntl.lockf(open('/tmp/lock', 'w'), fcntl.LOCK_EX)",
-        filtered=True,
-    ),
-    Row("fcntl-owner", "call(72 if intel else 25, 0, 8, os.getppid())", filtered=True),
-    Row("prctl-keep-capabilities", "call(157 if intel else 167, 8, 1, 0, 0, 0)", filtered=True),
-    Row("prctl-memory-map", "call(157 if intel else 167, 35, 1, 0, 0, 0)", filtered=True),
-    Row("prctl-seccomp", "call(157 if intel else 167, 22, 2, -1, 0, 0)", filtered=True),
-    Row("ioctl-terminal-input", "call(16 if intel else 29, 0, 0x5412, 0)", filtered=True),
-    Row("limits-of-the-supervisor", "call(302 if intel else 261, 1, 7, 0, 0)", filtered=True),
-)
-
 _SOCKETS: Final = (
     *(
         Row(
@@ -375,9 +315,9 @@ def _case(name: str, rows: tuple[Row, ...], defence: str) -> AbuseCase:
 
 
 ESCAPE: Final = (
-    _case("system-calls-refused", _refused_rows(), "seccomp; gVisor: seccomp in the Sentry"),
-    _case("system-calls-needed", _needed_rows(), "none: they must not be refused"),
-    _case("system-calls-narrowed", _NARROWED, "seccomp, by arguments"),
+    _case("system-calls-refused", refused_rows(), "seccomp; gVisor: seccomp in the Sentry"),
+    _case("system-calls-needed", needed_rows(), "none: they must not be refused"),
+    _case("system-calls-narrowed", NARROWED, "seccomp, by arguments"),
     _case("sockets-and-network", _SOCKETS, "seccomp, --network none; gVisor: no host network"),
     _case("files-and-privileges", _FILES, "read-only mounts, no capabilities, noexec tmpfs"),
     _case(
