@@ -190,7 +190,7 @@ _HELD_BY_CAPABILITIES = frozenset(
 )
 
 
-@pytest.mark.skipif(not FULL_SIZE, reason="only in `make soak`")
+@pytest.mark.slow
 def test_call_allowed_on_purpose_makes_its_row_red(tmp_path: Path, us_daily_home: Path) -> None:
     with mutated(everything_allowed, tmp_path, us_daily_home, "system-calls-refused") as report:
         red = {complaint.partition(":")[0] for complaint in report.complaints}
