@@ -45,6 +45,7 @@ def main() -> None:
     link.connect(_SOCKET)
     if link.recv(1) == _HOG:
         _take_memory(int(limits["memory_mib"]))
+        return  # alive, so nothing has limited it
     findings = []
     for name, probe in _PROBES.items():
         try:
