@@ -39,7 +39,8 @@ class Link:
         self._commands: queue.SimpleQueue[pb.AttachResponse | None] = queue.SimpleQueue()
         self._nonce = b""
         self._sequence = 0
-        self.wake, self._waker = os.pipe()
+        # Not a pipe: under gVisor another process could open that by its name in /proc.
+        self.wake = os.eventfd(0, os.EFD_SEMAPHORE)
         self._channel = grpc.insecure_channel(
             address,
             options=[
@@ -81,7 +82,7 @@ class Link:
             LinkClosedError: There will be none.
         """
         command = self._commands.get()
-        os.read(self.wake, 1)
+        os.eventfd_read(self.wake)
         if command is None:
             raise LinkClosedError("the controller closed the link")
         return command
@@ -100,8 +101,8 @@ class Link:
         try:
             for command in self._call:
                 self._commands.put(command)
-                os.write(self._waker, b".")
+                os.eventfd_write(self.wake, 1)
         except grpc.RpcError:
             pass  # the end of the stream, whatever its reason
         self._commands.put(None)
-        os.write(self._waker, b".")
+        os.eventfd_write(self.wake, 1)

@@ -159,6 +159,48 @@ def test_smoke_runs_find_what_only_running_shows(home: Path, tmp_path: Path) -> 
     }
 
 
+IDLE_YEAR = """
+markets: [[GOOG]]
+generator: template
+templates: [ema_cross_atr]
+parameter_search: {screen_points: 0}
+parameter_space: {fast_length: [190, 190, 1], slow_length: [200, 200, 1]}
+stop_rules: {max_iterations: 1}
+review: required
+"""
+
+
+def test_idle_year_of_a_campaign_waits_for_review_and_goes_on_in_a_server(
+    tmp_path: Path, home: Path
+) -> None:
+    own = tmp_path / "home"
+    own.mkdir(mode=0o700)
+    (own / "data").symlink_to(home / "data")
+    spec = tmp_path / "spec.yaml"
+    spec.write_text(IDLE_YEAR)
+    code, out, err = finish(own, "campaign", "run", "--spec", str(spec))
+    assert code == ExitCode.INTERRUPTED, err
+    assert "State paused (REVIEW), iteration 1" in out
+    # The year begins with the first bar of the market.
+    assert "no order was placed from 2004-08-19 to 2005-08-18" in out
+    assert "stratlab campaign approve" in out
+    name = json.loads(finish(own, "campaign", "list", "--json")[1])[0]["name"]
+    with start(own, "serve", "--json") as server:
+        try:
+            json.loads(server.stdout.readline())
+            assert finish(own, "campaign", "approve", name)[0] == ExitCode.OK
+            finish(own, "campaign", "watch", name)
+            record = json.loads(finish(own, "campaign", "show", name, "--json")[1])
+        finally:
+            server.terminate()
+        assert server.wait(timeout=60) == 0
+    assert record["state"] == "completed"
+    (iteration,) = record["iterations"]
+    assert [finding["rule"] for finding in iteration["findings"]] == ["no_orders"]
+    trials = {trial["purpose"]: trial["attempt"] for trial in iteration["trials"]}
+    assert trials == {"smoke": 1, "search": 1}
+
+
 def test_campaign_without_a_server_is_interrupted_continued_and_reported(home: Path) -> None:
     with start(home, "campaign", "run", "--iterations", "1", "--seed", "7") as program:
         assert any("campaign_running" in line for line in program.stderr)

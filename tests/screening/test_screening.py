@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stratlab.domain.errors import UnavailableError
 from stratlab.domain.strategy import Author, Finding, Severity
 from stratlab.screening import SubprocessScreener, worker
 from stratlab.screening.layers import screen_text
@@ -239,6 +240,15 @@ def test_worker_that_does_not_answer_is_killed_after_the_deadline(
     assert state(stopped) == GONE
     monkeypatch.undo()
     assert screener.screen(HONEST).passed
+
+
+def test_process_that_does_not_start_is_nobodys_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stratlab.screening.screener.sys.executable", "/bin/false")
+    with pytest.raises(UnavailableError, match="does not start"):
+        SubprocessScreener().screen(HONEST)
+    monkeypatch.setattr("stratlab.screening.screener.sys.executable", "/nowhere/python")
+    with pytest.raises(UnavailableError, match="cannot start"):
+        SubprocessScreener().screen(HONEST)
 
 
 def test_many_threads_get_their_own_answers() -> None:

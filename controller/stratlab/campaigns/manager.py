@@ -36,6 +36,7 @@ _LOG = structlog.get_logger(__name__)
 SETTLE_AGAIN_SECONDS: Final = 2.0
 """Between the tries to store that a campaign is paused, while the store cannot be written."""
 _EVENT_PAGE = 500
+_FILES_POLL_SECONDS = 0.1
 # The newest campaigns whose reports are checked at start, in case a crash came between.
 _REPORTS_CHECKED = 50
 
@@ -206,7 +207,7 @@ class CampaignManager:
     ) -> AsyncIterator[Event | TrialProgress]:
         """Replay stored events after a number, then follow until the campaign is final.
 
-        When this ends, the files of the campaign are written too.
+        When this ends, the files of the campaign are written too, if there is room for them.
 
         Raises:
             NotFoundError: No campaign has that id.
@@ -241,10 +242,10 @@ class CampaignManager:
                         yield progress
 
     async def _files_written(self, campaign_id: str) -> None:
-        # They follow the last step, in the task that stored it or under the lock.
-        task = self._tasks.get(campaign_id)
-        if task is not None:
-            await asyncio.wait([task])
+        # They follow the last step, in the task that stored it or under the lock; where the
+        # disk is full, nobody is kept waiting for them.
+        while (task := self._tasks.get(campaign_id)) and campaign_id not in self._stalls:
+            await asyncio.wait([task], timeout=_FILES_POLL_SECONDS)
         async with self._lock(campaign_id):
             pass
 

@@ -123,11 +123,14 @@ class Screener(Protocol):
     """Judges source before a container is started."""
 
     def screen(self, source: str, author: Author = Author.HUMAN) -> ScreeningReport:
-        """Return the findings; never raises on any text.
+        """Return the findings; no text makes it raise.
 
         Args:
             source: What to judge.
             author: Who wrote it.
+
+        Raises:
+            UnavailableError: Nothing can be screened right now.
         """
         ...
 

@@ -28,6 +28,7 @@ from stratlab.sandbox.containers import Workplace
 from stratlab.sandbox.entries import FrameViolationError
 from stratlab.sandbox.frames import OUTPUT_TAIL_BYTES, EndSeen, ProgressSeen
 from stratlab.sandbox.link import LinkClosedError
+from stratlab.sandbox.policy import is_gvisor
 from stratlab.sandbox.warm_member import DEATH_SECONDS, WarmMember, describe
 from stratlab_proto.runner.v1 import runner_service_pb2 as pb
 
@@ -195,7 +196,7 @@ class Member:
         self._running[trial.trial_id] = _Run(
             trial, limits, began, deadline, alone=not self._running
         )
-        await self._warm.link.send(pb.AttachResponse(run=_request(self._batch, trial)))
+        await self._warm.link.send(pb.AttachResponse(run=_request(self._batch, trial, self._warm.site.runtime)))
 
     def _hear(self, data: bytes) -> _Death | None:
         event = self._warm.frames.feed(data)
@@ -296,7 +297,7 @@ class Member:
         self._claims.append(claim)
 
 
-def _request(batch: TrialBatch, trial: TrialSpec) -> pb.RunTrial:
+def _request(batch: TrialBatch, trial: TrialSpec, runtime: str) -> pb.RunTrial:
     limits, cost = batch.limits_of(trial), trial.cost_model
     return pb.RunTrial(
         trial_id=trial.trial_id,
@@ -317,6 +318,8 @@ def _request(batch: TrialBatch, trial: TrialSpec) -> pb.RunTrial:
         output_tail_bytes=OUTPUT_TAIL_BYTES,
         max_output_bytes=limits.output_mib << 20,
         symbols=trial.market.symbols,
+        # Under runc the kernel ends the greedy process alone; gVisor would die as a whole.
+        added_memory_bytes=limits.memory_mib << 20 if is_gvisor(runtime) else 0,
     )
 
 

@@ -145,7 +145,7 @@ class Readiness:
         if runtime not in info.runtimes:
             raise SandboxNotReadyError(
                 f"the Docker engine has no runtime {runtime!r}",
-                hint=f"Set sandbox.runtime to one of {', '.join(info.runtimes)}, or install it.",
+                hint="Use another one, or install it: for runsc run `make gvisor` as root.",
                 runtime=runtime,
             )
         host = HostTraits(

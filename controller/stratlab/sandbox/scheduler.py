@@ -35,13 +35,14 @@ from stratlab.domain.trial import (
     TrialPurpose,
     TrialSpec,
 )
+from stratlab.sandbox.cgroups import MemberCgroups, mounted_version
 from stratlab.sandbox.containers import Site, Workplace, data_stamp
 from stratlab.sandbox.dealer import Dealer
 from stratlab.sandbox.engine import DockerEngine
 from stratlab.sandbox.host_paths import HostPaths
 from stratlab.sandbox.identity import controller_id, installation_id, socket_root
 from stratlab.sandbox.member import MemberReport
-from stratlab.sandbox.policy import check_limits
+from stratlab.sandbox.policy import HostTraits, check_limits
 from stratlab.sandbox.pool_stats import PoolStats
 from stratlab.sandbox.readiness import Proof, Readiness
 from stratlab.sandbox.reaper import Reaper
@@ -113,6 +114,9 @@ class DockerSandbox:
             sockets=sockets,
             only_controller=controller if alone else "",
             left=self._workplace.left,
+            cgroups=MemberCgroups(
+                HostTraits(cgroup_version=mounted_version(), cgroup_parent=settings.cgroup_parent)
+            ),
         )
         self._dealer = Dealer(self._workplace, settings)
         self._background: list[asyncio.Task[None]] = []

@@ -54,6 +54,8 @@ def _is_true(test: ast.expr) -> bool:
         left, right = test.left, test.comparators[0]
         if isinstance(left, ast.Name) and isinstance(right, ast.Name) and left.id == right.id:
             return isinstance(test.ops[0], ast.Eq | ast.Is | ast.LtE | ast.GtE)
+    if isinstance(test, ast.NamedExpr):
+        return _is_true(test.value)
     if isinstance(test, ast.BoolOp):
         parts = map(_is_true, test.values)
         return any(parts) if isinstance(test.op, ast.Or) else all(parts)

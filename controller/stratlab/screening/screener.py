@@ -11,6 +11,7 @@ from contextlib import suppress
 from threading import Lock
 from typing import Final, final
 
+from stratlab.domain.errors import UnavailableError
 from stratlab.domain.strategy import Author, Finding, LayerRun, ScreeningReport, Severity
 from stratlab.screening.rule import Layer
 from stratlab.screening.rules.static import UNSCREENABLE
@@ -18,6 +19,7 @@ from stratlab.screening.worker import ANSWER, REQUEST
 from stratlab_runner import contract
 
 TIMEOUT_SECONDS: Final = 15.0
+START_SECONDS: Final = 60.0
 # As many as `stratlab validate` asks at the same time.
 _KEPT: Final = max(2, os.cpu_count() or 1)
 _CHUNK: Final = 1 << 16
@@ -25,7 +27,7 @@ _CHUNK: Final = 1 << 16
 
 @final
 class SubprocessScreener:
-    """Screens in a process of its own; never raises on any text. Safe from any thread.
+    """Screens in a process of its own; no text makes it raise. Safe from any thread.
 
     A source costs a fork, not the start of an interpreter. Sources that are screened at the same
     time get processes of their own, so that a slow one keeps nobody waiting.
@@ -36,7 +38,11 @@ class SubprocessScreener:
         self._idle: list[_Worker] = []
 
     def screen(self, source: str, author: Author = Author.HUMAN) -> ScreeningReport:
-        """Return the findings of all layers that ran."""
+        """Return the findings of all layers that ran.
+
+        Raises:
+            UnavailableError: No process can be started for it; no fault of the source.
+        """
         content = source.encode("utf-8", "replace")
         # What is far too large is not even handed over; the static layer explains it.
         content = content[: contract.MAX_SOURCE_BYTES + 1]
@@ -81,20 +87,20 @@ class SubprocessScreener:
 class _Worker:
     # One process of `screening.worker`. It ends with us: its stdin does.
     def __init__(self) -> None:
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "stratlab.screening.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            bufsize=0,
-            # Ctrl-C is for the controller; the worker ends when that says so.
-            start_new_session=True,
-        )
+        try:
+            process = _start()
+        except OSError as error:
+            raise UnavailableError(f"screening cannot start: {error}") from None
         assert process.stdin is not None
         assert process.stdout is not None
         self._requests, self._answers = process.stdin, process.stdout
         self.process_id = process.pid
         self.stop = weakref.finalize(self, _stop, process)
+        try:
+            self._read(ANSWER.size, time.monotonic() + START_SECONDS)
+        except OSError:
+            self.stop()
+            raise UnavailableError("the screening process does not start") from None
 
     def ask(self, content: bytes, author: Author) -> tuple[int, bytes]:
         deadline = time.monotonic() + TIMEOUT_SECONDS
@@ -118,6 +124,18 @@ class _Worker:
                 raise ConnectionResetError
             parts += part
         return bytes(parts)
+
+
+def _start() -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "stratlab.screening.worker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        bufsize=0,
+        # Ctrl-C is for the controller; the worker ends when that says so.
+        start_new_session=True,
+    )
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -6,7 +6,7 @@ child begins as clean as the first. It ends when its stdin does, so it never out
 
 On stdin: a length (4 bytes, big endian), whether a model wrote it (1 byte) and that many bytes of
 source. On stdout: the child's wait status and a length (4 bytes each), then that many bytes of
-JSON.
+JSON; once before the first request, with both zero, when sources can be taken.
 """
 
 import gc
@@ -32,6 +32,8 @@ def main() -> None:
     warm_up()
     # What is here now is never collected, so that children share its pages.
     gc.freeze()
+    sys.stdout.buffer.write(ANSWER.pack(0, 0))
+    sys.stdout.buffer.flush()
     while header := sys.stdin.buffer.read(REQUEST.size):
         size, is_models = REQUEST.unpack(header)
         author = Author.MODEL if is_models else Author.HUMAN
