@@ -209,6 +209,15 @@ async def test_trial_that_wants_the_core_stops_the_warming_for_others() -> None:
             assert figures(here, "displaced", "warming") == [1, 0]
 
 
+async def test_warming_that_is_stopped_before_it_began_gives_its_core_back() -> None:
+    async with yard() as here:
+        here.pool.want(VALIDATION)
+        need = Need(2, 0)
+        here.pool.make_way(TRAIN, need)
+        async with asyncio.timeout(1), here.admission.turn("c1", need):
+            assert here.started == 0
+
+
 async def test_warming_of_what_the_trial_wants_itself_goes_on() -> None:
     async with yard() as here:
         here.gate.clear()

@@ -79,6 +79,7 @@ class _Idle(Generic[W]):
 @dataclass(slots=True, eq=False)
 class _Refill:
     kind: Kind
+    spare: Spare
     task: "asyncio.Task[None]"
 
 
@@ -159,7 +160,12 @@ class Pool(Generic[W]):
         if self._admission.has_room(need):
             return
         for refill in self._refills:
-            if refill.kind != kind and refill.kind not in self._waiters and refill.task.cancel():
+            if (
+                refill.kind != kind
+                and refill.kind not in self._waiters
+                and not refill.task.cancelling()
+            ):
+                refill.task.cancel()
                 self._count(displaced=1)
         short = self._admission.shortage(need)
         for idle in sorted(self._idle, key=lambda each: self._wanted.get(each.kind, 0.0)):
@@ -210,7 +216,7 @@ class Pool(Generic[W]):
             if spare is None:
                 return
             task = asyncio.create_task(self._fill(kind, spare), name="pool-refill")
-            refill = _Refill(kind, task)
+            refill = _Refill(kind, spare, task)
             self._refills.append(refill)
             task.add_done_callback(lambda _, done=refill: self._refilled(done))
 
@@ -225,10 +231,6 @@ class Pool(Generic[W]):
             _log.warning("no warm container", error=str(error), pause_seconds=pause)
             self._arrived(kind, None)
             spare.release()
-        except BaseException:
-            self._arrived(kind, None)
-            spare.release()
-            raise
         else:
             self._failures.pop(kind, None)
             self._count(warmed=1)
@@ -236,6 +238,12 @@ class Pool(Generic[W]):
 
     def _refilled(self, refill: _Refill) -> None:
         self._refills.remove(refill)
+        if refill.task.cancelled() or refill.task.exception() is not None:
+            # Perhaps before it began, so it cannot see to that itself.
+            self._arrived(refill.kind, None)
+            refill.spare.release()
+            if not refill.task.cancelled():
+                _log.error("warming failed", error=repr(refill.task.exception()))
         # Another kind may have waited for its core.
         self.refill()
 
