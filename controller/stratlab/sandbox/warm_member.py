@@ -101,7 +101,7 @@ class WarmMember:
         async with AsyncExitStack() as stack:
             lease = await stack.enter_async_context(leased(workplace, site, campaign_id, lifetime))
             member = cls(workplace, site, lease)
-            await member._begin(stack, startup_seconds, longest_use_seconds)  # noqa: SLF001 - ours
+            await member._begin(stack, startup_seconds, longest_use_seconds)
         return member
 
     def assign(self, campaign_id: str, lifetime_seconds: float) -> None:
