@@ -21,7 +21,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import structlog
 from benchmarks.support.figures import head, machine, percentile, row
@@ -100,7 +99,7 @@ def batch(trials: int = 1, campaign: str = "benchmark") -> TrialBatch:
 
 
 @asynccontextmanager
-async def opened(home: Path, **options: Any) -> AsyncIterator[tuple[DockerSandbox, Leases]]:
+async def opened(home: Path, **options: float) -> AsyncIterator[tuple[DockerSandbox, Leases]]:
     """Open a proven sandbox with changed settings."""
     settings = Settings(home=home)
     repository = open_repository(settings.store_url)

@@ -86,9 +86,7 @@ def _rows(tier: TierData, sessions: pd.DatetimeIndex) -> list[TradedSession | No
             labels = tuple(tier.labels[begins[row] : ends[row]].tolist())
             moments = tuple(map(_utc, labels))
         day, before_open = session.tz_localize("UTC"), _utc(before[row])
-        rows.append(
-            TradedSession(day, before_open, close, moments, labels) if moments else None
-        )
+        rows.append(TradedSession(day, before_open, close, moments, labels) if moments else None)
     return rows
 
 

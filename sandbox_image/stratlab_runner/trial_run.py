@@ -4,9 +4,8 @@ import math
 import os
 import signal
 import time
-from collections.abc import Callable
 from contextlib import suppress
-from typing import Final, final
+from typing import TYPE_CHECKING, Final, final
 
 from stratlab_proto.runner.v1 import runner_service_pb2 as pb
 from stratlab_runner.ending import end_frame
@@ -14,6 +13,9 @@ from stratlab_runner.kernel import oom_kills
 from stratlab_runner.link import Link
 from stratlab_runner.relay import Relay, Violation
 from stratlab_runner.zygote import TrialExit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 READ_BYTES: Final = 1 << 16
 

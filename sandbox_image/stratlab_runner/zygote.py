@@ -114,8 +114,8 @@ class _Zygote:
         self._trials: dict[int, tuple[str, float]] = {}
         # Not a pipe: under gVisor another process could open that by its name in /proc.
         self._wake, self._waker = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._wake.setblocking(False)
-        self._waker.setblocking(False)
+        for end in (self._wake, self._waker):
+            end.settimeout(0)
         signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
         # Only signals with a handler wake anybody.
         signal.signal(signal.SIGCHLD, lambda *_: None)

@@ -54,9 +54,7 @@ class Scene:
     ) -> MemberReport:
         warm = await self.warm(work, startup_seconds)
         try:
-            member = Member(
-                self.workplace, warm, work, self.progress.append, warm.startup_seconds
-            )
+            member = Member(self.workplace, warm, work, self.progress.append, warm.startup_seconds)
             return await member.run(work.trials, lanes=lanes)
         finally:
             await warm.close()

@@ -115,5 +115,7 @@ def test_well_formed_entries_with_hostile_values_raise_nothing_but_violations(
         wire.log(*log)
     except FrameViolationError:
         return
-    numbers = [entry.number for entry in wire.validator.record_of("t").log if isinstance(entry, Order)]
+    numbers = [
+        entry.number for entry in wire.validator.record_of("t").log if isinstance(entry, Order)
+    ]
     assert numbers == sorted(set(numbers))

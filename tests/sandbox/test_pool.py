@@ -15,6 +15,7 @@ from stratlab.sandbox.admission import Admission, Need
 from stratlab.sandbox.containers import Site
 from stratlab.sandbox.policy import HostTraits
 from stratlab.sandbox.pool import Kind, Pool
+from stratlab.sandbox.threads import to_the_end
 
 
 def kind(memory_mib: int = 512, **limits: int) -> Kind:
@@ -209,6 +210,15 @@ async def test_trial_that_wants_the_core_stops_the_warming_for_others() -> None:
             assert figures(here, "displaced", "warming") == [1, 0]
 
 
+async def test_warming_that_is_stopped_before_it_began_gives_its_core_back() -> None:
+    async with yard() as here:
+        here.pool.want(VALIDATION)
+        need = Need(2, 0)
+        here.pool.make_way(TRAIN, need)
+        async with asyncio.timeout(1), here.admission.turn("c1", need):
+            assert here.started == 0
+
+
 async def test_warming_of_what_the_trial_wants_itself_goes_on() -> None:
     async with yard() as here:
         here.gate.clear()
@@ -265,10 +275,64 @@ async def test_closed_pool_warms_nothing_more() -> None:
         assert here.started == 0
 
 
+class Life:
+    """What can happen to a pool, by name."""
+
+    def __init__(self, here: Yard) -> None:
+        self.here = here
+        self.kinds = (TRAIN, VALIDATION, kind(514))
+        self.claims: list[asyncio.Task[None]] = []
+        self.done = asyncio.Event()
+
+    def claim(self, number: int) -> None:
+        self.claims.append(asyncio.create_task(self._work(self.kinds[number])))
+
+    def want(self, number: int) -> None:
+        self.here.pool.want(self.kinds[number])
+
+    def end(self, number: int) -> None:
+        self.done.set()
+        self.done = asyncio.Event()
+
+    def die(self, number: int) -> None:
+        if self.here.made:
+            self.here.made[-1 - number % len(self.here.made)].dead.set()
+
+    def gate(self, number: int) -> None:
+        gate = self.here.gate
+        (gate.clear if gate.is_set() else gate.set)()
+
+    def drain(self, number: int) -> None:
+        self.here.pool.drain()
+
+    def cancel(self, number: int) -> None:
+        if self.claims:
+            self.claims[number % len(self.claims)].cancel()
+
+    def wait(self, number: int) -> None:
+        """Nothing happens."""
+
+    async def _work(self, wanted: Kind) -> None:
+        need = Need(1, wanted.site.limits.memory_mib)
+        self.here.pool.make_way(wanted, need)
+        try:
+            async with self.here.admission.turn("c", need):
+                found = await self.here.claim(wanted)
+                try:
+                    await self.done.wait()
+                finally:
+                    if found is not None:
+                        assert found.claims == 1
+                        await to_the_end(found.close())
+        finally:
+            self.here.pool.refill()
+
+
 _steps = st.lists(
     st.tuples(
-        st.sampled_from(["claim", "want", "done", "die", "gate", "drain", "cancel", "pause"]),
+        st.sampled_from(["claim", "want", "end", "die", "gate", "drain", "cancel", "wait"]),
         st.integers(0, 2),
+        st.integers(0, 3),
     ),
     max_size=40,
 )
@@ -277,55 +341,21 @@ _steps = st.lists(
 @settings(max_examples=60, deadline=None)
 @given(_steps, st.integers(0, 2), st.integers(2, 3))
 def test_random_life_uses_nothing_twice_and_leaves_nothing(
-    steps: list[tuple[str, int]], low: int, high: int
+    steps: list[tuple[str, int, int]], low: int, high: int
 ) -> None:
-    asyncio.run(_random_life(steps, low, high))
+    async def live() -> None:
+        async with yard(low=low, high=high) as here:
+            life = Life(here)
+            for step, number, pauses in steps:
+                getattr(life, step)(number)
+                for _ in range(pauses):
+                    await asyncio.sleep(0)
+                assert here.pool.stats.idle + here.pool.stats.warming <= high
+            here.gate.set()
+            for each in life.claims:
+                each.cancel()
+            ends = await asyncio.gather(*life.claims, return_exceptions=True)
+            assert not [end for end in ends if isinstance(end, AssertionError)]
+        assert all(each.closed for each in here.made)
 
-
-async def _random_life(steps: list[tuple[str, int]], low: int, high: int) -> None:
-    kinds = (TRAIN, VALIDATION, kind(514))
-    async with yard(low=low, high=high) as here:
-        claims: list[asyncio.Task[None]] = []
-        done = asyncio.Event()
-
-        async def work(wanted: Kind) -> None:
-            need = Need(1, wanted.site.limits.memory_mib)
-            here.pool.make_way(wanted, need)
-            try:
-                async with here.admission.turn("c", need):
-                    found = await here.claim(wanted)
-                    try:
-                        await done.wait()
-                    finally:
-                        if found is not None:
-                            assert found.claims == 1
-                            await found.close()
-            finally:
-                here.pool.refill()
-
-        for step, number in steps:
-            if step == "claim":
-                claims.append(asyncio.create_task(work(kinds[number])))
-            elif step == "want":
-                here.pool.want(kinds[number])
-            elif step == "done":
-                done.set()
-                await asyncio.sleep(0)
-                done = asyncio.Event()
-            elif step == "die" and here.made:
-                here.made[-1 - number % len(here.made)].dead.set()
-            elif step == "gate":
-                (here.gate.clear if here.gate.is_set() else here.gate.set)()
-            elif step == "drain":
-                here.pool.drain()
-            elif step == "cancel" and claims:
-                claims[number % len(claims)].cancel()
-            else:
-                await asyncio.sleep(0)
-            assert here.pool.stats.idle + here.pool.stats.warming <= high
-        here.gate.set()
-        for each in claims:
-            each.cancel()
-        await asyncio.gather(*claims, return_exceptions=True)
-        await here.settled()
-    assert all(each.closed for each in here.made)
+    asyncio.run(live())

@@ -25,6 +25,7 @@ from stratlab.sandbox.canary import CanaryReport
 from stratlab.sandbox.engine_facts import ContainerState
 from stratlab.sandbox.scheduler import DockerSandbox
 
+
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     prove_at_once(monkeypatch)

@@ -74,7 +74,9 @@ async def test_second_batch_finds_a_container_waiting(tmp_path: Path) -> None:
         assert here.created == before + 1  # the one that waits now
 
 
-async def test_container_that_waits_has_a_lease_of_its_own_that_the_claim_assigns(tmp_path: Path) -> None:
+async def test_container_that_waits_has_a_lease_of_its_own_that_the_claim_assigns(
+    tmp_path: Path,
+) -> None:
     seen: list[Lease] = []
 
     async def look(channel: Channel) -> None:
@@ -98,7 +100,9 @@ async def test_container_that_waits_has_a_lease_of_its_own_that_the_claim_assign
         assert seen[0].deadline > lease.deadline
 
 
-async def test_container_that_died_while_it_waited_costs_the_next_batch_nothing(tmp_path: Path) -> None:
+async def test_container_that_died_while_it_waited_costs_the_next_batch_nothing(
+    tmp_path: Path,
+) -> None:
     async def die(channel: Channel) -> None:
         await channel.greet()
         await asyncio.sleep(0.1)

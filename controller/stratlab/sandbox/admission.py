@@ -150,9 +150,7 @@ class Admission:
                 self._used += need
                 turn.set_result(None)
 
-    def _forget(
-        self, campaign_id: str, waiter: tuple[Need, asyncio.Future[None]]
-    ) -> None:
+    def _forget(self, campaign_id: str, waiter: tuple[Need, asyncio.Future[None]]) -> None:
         turns = self._waiting.get(campaign_id)
         if turns is None:
             return

@@ -92,7 +92,11 @@ class Link:
         Raises:
             LinkClosedError: There will be none.
         """
-        data = await asyncio.shield(self.arrival())
+        reading = self.arrival()
+        await asyncio.wait({reading})
+        if reading.cancelled():
+            raise LinkClosedError
+        data = reading.result()
         self._reading = None
         return data
 

@@ -169,11 +169,9 @@ class Member:
                     await self._begin(waiting.popleft())
                 # The timer is the event loop's: whether frames come or stall does not matter.
                 deadline = min(run.patience_ends for run in self._running.values())
-                if loop.time() >= deadline:
-                    raise TimeoutError
                 async with asyncio.timeout_at(deadline):
                     data = await self._warm.link.receive()
-                death = self._hear(data)
+                death = self._hear(data) if loop.time() < deadline else self._late()
             except TimeoutError:
                 death = self._late()
             except FrameViolationError as violation:

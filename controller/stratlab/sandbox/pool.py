@@ -8,6 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, Generic, Protocol, TypeVar, final
 
 import structlog
@@ -79,6 +80,7 @@ class _Idle(Generic[W]):
 @dataclass(slots=True, eq=False)
 class _Refill:
     kind: Kind
+    spare: Spare
     task: "asyncio.Task[None]"
 
 
@@ -126,7 +128,12 @@ class Pool(Generic[W]):
     @property
     def stats(self) -> PoolStats:
         """What happened so far, and what there is now."""
-        return replace(self._stats, idle=len(self._idle), warming=len(self._refills))
+        return replace(self._stats, idle=len(self._idle), warming=len(self._warming))
+
+    @property
+    def _warming(self) -> list[_Refill]:
+        # One that is done is still in the list until the event loop has called back.
+        return [refill for refill in self._refills if not refill.task.done()]
 
     def want(self, kind: Kind) -> None:
         """Expect work of a kind, and warm a container for it when there is room."""
@@ -146,7 +153,7 @@ class Pool(Generic[W]):
                 self._count(hits=1)
                 return idle.member
         promised = len(self._waiters.get(kind, ()))
-        if sum(refill.kind == kind for refill in self._refills) > promised:
+        if sum(refill.kind == kind for refill in self._warming) > promised:
             member = await self._next_arrival(kind)
             if member is not None:
                 self._count(late=1)
@@ -159,7 +166,12 @@ class Pool(Generic[W]):
         if self._admission.has_room(need):
             return
         for refill in self._refills:
-            if refill.kind != kind and refill.kind not in self._waiters and refill.task.cancel():
+            if (
+                refill.kind != kind
+                and refill.kind not in self._waiters
+                and not refill.task.cancelling()
+            ):
+                refill.task.cancel()
                 self._count(displaced=1)
         short = self._admission.shortage(need)
         for idle in sorted(self._idle, key=lambda each: self._wanted.get(each.kind, 0.0)):
@@ -202,17 +214,17 @@ class Pool(Generic[W]):
         _log.info("pool closed", **self.stats.as_mapping())
 
     def _refill_kind(self, kind: Kind) -> None:
-        while len(self._idle) + len(self._refills) < self._high:
-            kept = sum(each.kind == kind for each in (*self._idle, *self._refills))
-            if kept >= self._low:
+        while len(self._idle) + len(self._warming) < self._high:
+            kinds = [idle.kind for idle in self._idle] + [each.kind for each in self._warming]
+            if kinds.count(kind) >= self._low:
                 return
             spare = self._admission.spare(Need(1, kind.site.limits.memory_mib))
             if spare is None:
                 return
             task = asyncio.create_task(self._fill(kind, spare), name="pool-refill")
-            refill = _Refill(kind, task)
+            refill = _Refill(kind, spare, task)
             self._refills.append(refill)
-            task.add_done_callback(lambda _, done=refill: self._refilled(done))
+            task.add_done_callback(partial(self._refilled, refill))
 
     async def _fill(self, kind: Kind, spare: Spare) -> None:
         try:
@@ -225,17 +237,19 @@ class Pool(Generic[W]):
             _log.warning("no warm container", error=str(error), pause_seconds=pause)
             self._arrived(kind, None)
             spare.release()
-        except BaseException:
-            self._arrived(kind, None)
-            spare.release()
-            raise
         else:
             self._failures.pop(kind, None)
             self._count(warmed=1)
             self._keep(kind, member, spare)
 
-    def _refilled(self, refill: _Refill) -> None:
+    def _refilled(self, refill: _Refill, task: "asyncio.Task[None]") -> None:
         self._refills.remove(refill)
+        if task.cancelled() or task.exception() is not None:
+            # Perhaps before it began, so it cannot see to that itself.
+            self._arrived(refill.kind, None)
+            refill.spare.release()
+            if not task.cancelled():
+                _log.error("warming failed", error=repr(task.exception()))
         # Another kind may have waited for its core.
         self.refill()
 

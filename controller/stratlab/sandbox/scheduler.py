@@ -25,8 +25,8 @@ from stratlab.domain.errors import (
     StratlabError,
 )
 from stratlab.domain.flag import Flag
-from stratlab.domain.ports import Clock, FirstJudge, Leases, MarketData, ProgressListener
 from stratlab.domain.market import Tier
+from stratlab.domain.ports import Clock, FirstJudge, Leases, MarketData, ProgressListener
 from stratlab.domain.trial import (
     Outcome,
     SandboxIdentity,
@@ -319,7 +319,9 @@ class DockerSandbox:
                         campaign_id = batch.campaign_id
                         _log.warning("trial lost", campaign=campaign_id, reason=report.lost)
                     if not report.claims and not report.suspects:
-                        raise _TrialLostError(report.lost or "the container returned nothing")
+                        raise _TrialLostError(  # noqa: TRY301 - for the retrying around it
+                            report.lost or "the container returned nothing"
+                        )
                     return report
         except _TrialLostError as error:
             return MemberReport((self._infrastructure(site, pending[0], error.message),))

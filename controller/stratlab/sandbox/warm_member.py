@@ -97,22 +97,11 @@ class WarmMember:
             SandboxNotReadyError: The image is gone.
             UnsafeConfigurationError: The policy refuses the limits.
         """
-        began = workplace.clock.monotonic()
         lifetime = startup_seconds + lifetime_seconds + TEARDOWN_SECONDS
         async with AsyncExitStack() as stack:
             lease = await stack.enter_async_context(leased(workplace, site, campaign_id, lifetime))
             member = cls(workplace, site, lease)
-            stack.push_async_callback(lambda: to_the_end(member._die()))
-            await member.link.open()
-            await launch(workplace, site, lease, member.link.directory, longest_use_seconds)
-            await member._warm_up(startup_seconds)
-            member._leased = stack.pop_all()
-        member.startup_seconds = workplace.clock.monotonic() - began
-        _log.debug(
-            "member warm",
-            member=lease.member_id,
-            startup_seconds=round(member.startup_seconds, 3),
-        )
+            await member._begin(stack, startup_seconds, longest_use_seconds)
         return member
 
     def assign(self, campaign_id: str, lifetime_seconds: float) -> None:
@@ -154,6 +143,22 @@ class WarmMember:
     async def close(self) -> None:
         """Kill and remove the container and release its lease; delivers a cancellation after."""
         await to_the_end(self._leased.aclose())
+
+    async def _begin(
+        self, stack: AsyncExitStack, startup_seconds: float, longest_use_seconds: float
+    ) -> None:
+        clock = self._workplace.clock
+        began = clock.monotonic()
+        stack.push_async_callback(lambda: to_the_end(self._die()))
+        await self.link.open()
+        await launch(
+            self._workplace, self.site, self.lease, self.link.directory, longest_use_seconds
+        )
+        await self._warm_up(startup_seconds)
+        self._leased = stack.pop_all()
+        self.startup_seconds = clock.monotonic() - began
+        seconds = round(self.startup_seconds, 3)
+        _log.debug("member warm", member=self.lease.member_id, startup_seconds=seconds)
 
     async def _die(self) -> None:
         # Killed before anything else: the rest may take a moment.
