@@ -194,7 +194,9 @@ class Member:
         self._running[trial.trial_id] = _Run(
             trial, limits, began, deadline, alone=not self._running
         )
-        await self._warm.link.send(pb.AttachResponse(run=_request(self._batch, trial, self._warm.site.runtime)))
+        await self._warm.link.send(
+            pb.AttachResponse(run=_request(self._batch, trial, self._warm.site.runtime))
+        )
 
     def _hear(self, data: bytes) -> _Death | None:
         event = self._warm.frames.feed(data)
