@@ -90,15 +90,14 @@ class Dealer:
         site = _widened(site, lanes)
         need = self._need(site)
         self._pool.make_way(Kind.of(site), need)
-        try:
-            async with self._admission.turn(campaign_id, need):
-                found = True
-                while found:
-                    found, report = await self._use_one(
-                        site, batch, trials, on_progress, judge, ahead, lanes
-                    )
-        finally:
-            self._pool.refill()
+        async with self._admission.turn(campaign_id, need):
+            found = True
+            while found:
+                found, report = await self._use_one(
+                    site, batch, trials, on_progress, judge, ahead, lanes
+                )
+        # Not after an error: an engine in trouble is not asked for more.
+        self._pool.refill()
         return report
 
     def drain(self) -> None:
