@@ -37,7 +37,7 @@ from tests.suites.sandbox_suite import SLEEPS, suite_batch
 
 async def main() -> None:
     home, url, waiting = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-    settings = SandboxSettings(members=2, pool_low=waiting)
+    settings = SandboxSettings(members=2, pool_low=waiting, pool_high=waiting)
     leases = open_repository(url).leases()
     async with DockerSandbox.open(settings, home, leases, Catalogue(home), Clock()) as sandbox:
         begun = asyncio.Event()

@@ -1,5 +1,6 @@
 """Deals containers to batches: room on the host, a warm container or a new one, and its end."""
 
+import asyncio
 import math
 import os
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ from stratlab.settings import SandboxSettings
 _log = structlog.get_logger(__name__)
 
 _MEMORY_PARTS: Final = 5  # four of which are for containers
+_BREATH_SECONDS: Final = 0.1
 
 
 @final
@@ -88,15 +90,14 @@ class Dealer:
         site = _widened(site, lanes)
         need = self._need(site)
         self._pool.make_way(Kind.of(site), need)
-        try:
-            async with self._admission.turn(campaign_id, need):
-                found = True
-                while found:
-                    found, report = await self._use_one(
-                        site, batch, trials, on_progress, judge, ahead, lanes
-                    )
-        finally:
-            self._pool.refill()
+        async with self._admission.turn(campaign_id, need):
+            found = True
+            while found:
+                found, report = await self._use_one(
+                    site, batch, trials, on_progress, judge, ahead, lanes
+                )
+        # Not after an error: an engine in trouble is not asked for more.
+        self._pool.refill()
         return report
 
     def drain(self) -> None:
@@ -150,9 +151,12 @@ class Dealer:
                 waited_seconds=round(waited, 4),
                 lanes=lanes,
             )
+            # Making a container takes the engine, and would slow down the start of this trial.
+            later = asyncio.get_running_loop().call_later
+            later(_BREATH_SECONDS, self._pool.refill)
             if ahead is not None:
-                self._pool.want(Kind.of(self._site_ahead(ahead, batch, trials)))
-            self._pool.refill()
+                kind = Kind.of(self._site_ahead(ahead, batch, trials))
+                later(_BREATH_SECONDS, self._pool.want, kind)
             member = Member(self._workplace, warm, batch, on_progress, waited)
             report = await member.run(trials, judge, lanes)
         finally:
