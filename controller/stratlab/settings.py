@@ -55,7 +55,7 @@ class SandboxSettings(_Section):
             a container, empty otherwise.
     """
 
-    image: str = "stratlab-sandbox:d3"
+    image: str = "stratlab-sandbox:0.1.0"
     runtime: str = "runc"
     members: int = Field(default=0, ge=0)
     memory_mib: int = Field(default=0, ge=0)
