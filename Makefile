@@ -11,7 +11,7 @@ GENERATOR ?= factor_graph
 export STRATLAB_HOME ?= $(HOME_DIR)
 PACKAGES := controller exporters sandbox_image proto/generate.py docker tests benchmarks docs/clients
 
-.PHONY: help setup demo clients test soak check lint types arch proto proto-check unit image controller-image engine data bench clean
+.PHONY: help setup demo clients test soak check lint types arch proto proto-check unit image controller-image engine gvisor gvisor-if-possible abuse data bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -31,10 +31,24 @@ setup: $(STAMP) engine image data ## Virtual environment, engine, sandbox image 
 engine: ## Check the Docker engine; as root on Debian/Ubuntu install and start a missing one
 	@bash docker/engine.sh
 
+gvisor: engine ## Register gVisor (runsc) with the engine; as root on Debian/Ubuntu install a missing one
+	@bash docker/gvisor.sh
+
+# Its tests say why they are skipped where it cannot be had.
+gvisor-if-possible: engine
+	@if [ "$$(id -u)" = 0 ]; then bash docker/gvisor.sh || echo "gvisor: its tests are skipped"; fi
+
 image: $(STAMP) engine ## Build the sandbox image when its inputs changed
 	@bash docker/image.sh
 
-controller-image: $(STAMP) engine ## Build the controller image for docker/compose.yaml
+controller-gvisor: engine ## Register gVisor (runsc) with the engine; as root on Debian/Ubuntu install a missing one
+	@bash docker/gvisor.sh
+
+# Its tests say why they are skipped where it cannot be had.
+gvisor-if-possible: engine
+	@if [ "$$(id -u)" = 0 ]; then bash docker/gvisor.sh || echo "gvisor: its tests are skipped"; fi
+
+image: $(STAMP) engine ## Build the controller image for docker/compose.yaml
 	@bash docker/controller-image.sh
 
 data: $(STAMP) image ## Build the built-in data set us-daily when it is missing
@@ -73,12 +87,15 @@ check: lint types arch proto-check unit ## Everything that takes seconds
 clients: ## Toolchains and packages of the client programs; as root on Debian/Ubuntu install missing ones
 	@bash tests/clients/setup.sh
 
-test: setup clients check ## Every test at CI size, Docker ones included
-	@$(BIN)/pytest -q -m "(docker or load) and not slow and not postgres and not gvisor"
+test: setup gvisor-if-possible clients check ## Every test at CI size, Docker and gVisor ones included
+	@$(BIN)/pytest -q -m "(docker or load or gvisor) and not slow and not postgres"
 
-soak: setup clients ## The same suites at full size; resumable with pytest's cache
+abuse: setup ## Run the abuse suite against this host (RUNTIME=runsc for gVisor)
+	@$(BIN)/stratlab doctor --abuse --runtime $(or $(RUNTIME),runc)
+
+soak: setup gvisor-if-possible clients ## The same suites at full size; resumable with pytest's cache
 	@mkdir -p $(HOME_DIR)
-	@STRATLAB_TEST_SIZE=full $(BIN)/pytest --stepwise -m "not postgres and not gvisor" --timeout 3600
+	@STRATLAB_TEST_SIZE=full $(BIN)/pytest --stepwise -m "not postgres" --timeout 3600
 
 bench: setup ## Measure; prints tables, asserts nothing (NAME=store runs one)
 	@for file in benchmarks/$(or $(NAME),*).py; do \

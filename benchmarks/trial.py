@@ -147,8 +147,10 @@ async def measure(home: Path, rounds: int) -> list[Round]:
     """Run all rounds, after one that does not count."""
     settings, clock, catalogue = Settings(home=home), SystemClock(), Catalogue(home)
     repository = open_repository(settings.store_url)
+    # A container of its own for every batch, and its trials one after the other.
+    cold = settings.sandbox.model_copy(update={"pool_low": 0, "sweep_processes": 1})
     async with DockerSandbox.open(
-        settings.sandbox, home, repository.leases(), catalogue, clock, alone=True
+        cold, home, repository.leases(), catalogue, clock, alone=True
     ) as sandbox:
         image = (await sandbox.prove()).image_id
         with plain_zipline(image, catalogue.mount("us-daily", Tier.TRAIN)) as plain:

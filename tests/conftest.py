@@ -1,5 +1,6 @@
 """Shared by all tests: sizes, and what a test needs to be run at all."""
 
+import json
 import os
 import subprocess
 from functools import lru_cache
@@ -32,8 +33,24 @@ def _missing_for_docker() -> str:
     return "" if found.returncode == 0 else f"no image {IMAGE} (run `make image`)"
 
 
+@lru_cache(maxsize=1)
+def _missing_for_gvisor() -> str:
+    if missing := _missing_for_docker():
+        return missing
+    found = subprocess.run(
+        ["docker", "info", "--format={{json .Runtimes}}"],
+        capture_output=True, text=True, timeout=20, check=False,
+    )  # fmt: skip
+    wanted = {"runsc", "runsc-plain"}
+    if wanted <= set(json.loads(found.stdout or "{}")):
+        return ""
+    return "the engine has no runtime runsc (as root run `make gvisor`)"
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip Docker tests with the reason; in CI a missing engine is a failure."""
+    """Skip Docker and gVisor tests with the reason; in CI a missing engine is a failure."""
+    if item.get_closest_marker("gvisor") is not None and (missing := _missing_for_gvisor()):
+        pytest.skip(missing)
     if item.get_closest_marker("docker") is None:
         return
     missing = _missing_for_docker()

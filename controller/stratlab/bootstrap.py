@@ -126,6 +126,7 @@ async def open_lab(settings: Settings) -> AsyncIterator[Lab]:
                     sandbox_ready=sandbox.ready,
                 )
             finally:
+                sandbox.stop_warming()
                 await manager.stop()
 
 

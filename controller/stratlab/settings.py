@@ -3,9 +3,9 @@
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import final
+from typing import Self, final
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -39,6 +39,13 @@ class SandboxSettings(_Section):
         image: Tag of the sandbox image; resolved to its id once, at start.
         runtime: ``runc`` or ``runsc``.
         members: Containers that may run at the same time; 0 for one per core.
+        memory_mib: Memory for all containers together; 0 for four fifths of the engine's host.
+        sweep_processes: Trials of one batch that run beside each other in their container; 0 for
+            one per core. Each gets the limits of the batch.
+        pool_low: Containers that are kept ready for each kind of work that was asked for within
+            the last ``pool_idle_seconds``; 0 for none. One that waits takes about 250 MiB.
+        pool_high: The most that are kept ready, whatever the kind.
+        pool_idle_seconds: How long a container waits for work before it is removed.
         startup_seconds: Deadline for a container to become ready.
         cgroup_parent: Passed to the engine when set.
         engine: Address of the Docker engine; empty for the client's default.
@@ -51,11 +58,22 @@ class SandboxSettings(_Section):
     image: str = "stratlab-sandbox:0.1.0"
     runtime: str = "runc"
     members: int = Field(default=0, ge=0)
+    memory_mib: int = Field(default=0, ge=0)
+    sweep_processes: int = Field(default=0, ge=0, le=256)
+    pool_low: int = Field(default=1, ge=0, le=64)
+    pool_high: int = Field(default=2, ge=0, le=64)
+    pool_idle_seconds: float = Field(default=120.0, ge=1, le=3600)
     startup_seconds: float = Field(default=60.0, gt=0)
     cgroup_parent: str = ""
     engine: str = ""
     engine_seconds: float = Field(default=30.0, ge=1, le=600)
     host_home: str = ""
+
+    @model_validator(mode="after")
+    def _marks_are_in_order(self) -> Self:
+        if self.pool_low > self.pool_high:
+            raise ValueError("pool_low is above pool_high")
+        return self
 
 
 @final

@@ -1,6 +1,5 @@
 """When things happen in a trial: its sessions and bars, and rules for times that are no bar."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import time
 from typing import Any, final
@@ -14,6 +13,8 @@ from zipline.utils.events import AfterOpen, BeforeClose, StatefulRule, Stateless
 from stratlab_runner.tier_data import TierData
 
 _ONE_MINUTE = pd.Timedelta(minutes=1)
+_MOST_LABELS = 50_000
+_remembered: "tuple[TierData, pd.DatetimeIndex, list[TradedSession | None]] | None" = None
 
 
 @final
@@ -36,8 +37,8 @@ class TradedSession:
     labels: tuple[int, ...]
 
 
-def traded_sessions(tier: TierData, sessions: pd.DatetimeIndex) -> Iterator[TradedSession]:
-    """Yield the sessions of a trial with the bars that the data set has.
+def traded_sessions(tier: TierData, sessions: pd.DatetimeIndex) -> list[TradedSession]:
+    """Return the sessions of a trial with the bars that the data set has.
 
     Zipline would call a strategy at every minute of the calendar; years of hourly bars would
     take millions of calls that see nothing new. A session without any intraday bar is left out.
@@ -48,6 +49,30 @@ def traded_sessions(tier: TierData, sessions: pd.DatetimeIndex) -> Iterator[Trad
         tier: Calendar and bars.
         sessions: The window, without time zone.
     """
+    days, rows = _whole_tier(tier)
+    begin = int(days.searchsorted(sessions[0])) if len(sessions) else 0
+    end = begin + len(sessions)
+    if not days[begin:end].equals(sessions):
+        rows, begin, end = _rows(tier, sessions), 0, len(sessions)
+    return [row for row in rows[begin:end] if row is not None]
+
+
+def _whole_tier(tier: TierData) -> tuple[pd.DatetimeIndex, list[TradedSession | None]]:
+    # Made once, before the fork: it takes longer than all else before a strategy's first line.
+    global _remembered  # noqa: PLW0603 - a process serves one tier
+    if _remembered is None or _remembered[0] is not tier:
+        days = tier.calendar.sessions_in_range(tier.first_session, tier.last_session)
+        if tier.labels.size > _MOST_LABELS:
+            days = days[:0]
+        _remembered = tier, days, _rows(tier, days)
+    return _remembered[1:]
+
+
+def _rows(tier: TierData, sessions: pd.DatetimeIndex) -> list[TradedSession | None]:
+    # One for each session, None for one without bars.
+    if sessions.empty:
+        return []
+    rows: list[TradedSession | None] = []
     firsts = _seconds(tier.calendar.first_minutes.loc[sessions])
     closes = _seconds(tier.calendar.schedule.loc[sessions, "close"])
     mornings = _seconds(days_at_time(sessions, time(8, 45), "US/Eastern", day_offset=0))
@@ -60,10 +85,9 @@ def traded_sessions(tier: TierData, sessions: pd.DatetimeIndex) -> Iterator[Trad
         else:
             labels = tuple(tier.labels[begins[row] : ends[row]].tolist())
             moments = tuple(map(_utc, labels))
-        if moments:
-            yield TradedSession(
-                session.tz_localize("UTC"), _utc(before[row]), close, moments, labels
-            )
+        day, before_open = session.tz_localize("UTC"), _utc(before[row])
+        rows.append(TradedSession(day, before_open, close, moments, labels) if moments else None)
+    return rows
 
 
 @final

@@ -41,7 +41,7 @@ def missing_confinement() -> list[str]:
         missing.append("no-new-privileges")
     if any(_capabilities()):
         missing.append("dropped capabilities")
-    if not os.statvfs("/").f_flag & os.ST_RDONLY:
+    if not _is_root_read_only():
         missing.append("a read-only root")
     return missing
 
@@ -63,9 +63,37 @@ def oom_kills() -> int:
     return 0
 
 
+def address_space() -> int:
+    """Return the bytes of address space of this process."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
 def other_processes(known: set[int]) -> set[int]:
     """Return the process ids in this container that are not ``known``."""
     return {int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()} - known
+
+
+def processes_of_session(session: int) -> set[int]:
+    """Return the process ids of a session, those apart that have ended already."""
+    found = set()
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            # After the name, which may hold anything: state, parent, group, session.
+            state, _, _, its = (entry / "stat").read_text().rpartition(")")[2].split()[:4]
+        except OSError:
+            continue
+        if int(its) == session and state not in "ZX":
+            found.add(int(entry.name))
+    return found
+
+
+def _is_root_read_only() -> bool:
+    # gVisor tells it among the mounts, and not in statvfs.
+    mounts = (line.split() for line in Path("/proc/self/mountinfo").read_text().splitlines())
+    return any(mount[4] == "/" and "ro" in mount[5].split(",") for mount in mounts)
 
 
 def _capabilities() -> list[int]:

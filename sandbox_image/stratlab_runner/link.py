@@ -32,7 +32,6 @@ class Link:
 
     Attributes:
         wake: A descriptor that is readable while a command, or the end, waits to be taken.
-        is_closed: Whether the controller will send no more.
     """
 
     def __init__(self, address: str) -> None:
@@ -40,8 +39,8 @@ class Link:
         self._commands: queue.SimpleQueue[pb.AttachResponse | None] = queue.SimpleQueue()
         self._nonce = b""
         self._sequence = 0
-        self.is_closed = False
-        self.wake, self._waker = os.pipe()
+        # Not a pipe: under gVisor another process could open that by its name in /proc.
+        self.wake = os.eventfd(0, os.EFD_SEMAPHORE)
         self._channel = grpc.insecure_channel(
             address,
             options=[
@@ -83,7 +82,7 @@ class Link:
             LinkClosedError: There will be none.
         """
         command = self._commands.get()
-        os.read(self.wake, 1)
+        os.eventfd_read(self.wake)
         if command is None:
             raise LinkClosedError("the controller closed the link")
         return command
@@ -102,9 +101,8 @@ class Link:
         try:
             for command in self._call:
                 self._commands.put(command)
-                os.write(self._waker, b".")
+                os.eventfd_write(self.wake, 1)
         except grpc.RpcError:
             pass  # the end of the stream, whatever its reason
-        self.is_closed = True
         self._commands.put(None)
-        os.write(self._waker, b".")
+        os.eventfd_write(self.wake, 1)

@@ -17,6 +17,7 @@ from stratlab_proto.runner.v1 import runner_service_pb2 as pb
 from stratlab_runner.bars import bind_context
 from stratlab_runner.class_style import class_functions, strategy_class
 from stratlab_runner.contract import OPTIONAL_FUNCTIONS, REQUIRED_FUNCTIONS, STRATEGY_FILE
+from stratlab_runner.kernel import address_space
 from stratlab_runner.reading import read_source
 from stratlab_runner.reporter import Reporter
 from stratlab_runner.simulation import TrialAlgorithm, count_bars
@@ -58,7 +59,7 @@ def run_trial(request: pb.RunTrial, tier: TierData, descriptor: int) -> bool:
         bind_context(
             algorithm, json.loads(request.parameters_json), request.symbols, tier.timeframe
         )
-        _limit(request.cpu_seconds)
+        _limit(request.cpu_seconds, request.added_memory_bytes)
     except Exception as error:  # noqa: BLE001 - the host must learn of any fault of ours
         cause = pb.TrialFailed.CAUSE_RUNNER
         reporter.failed(pb.TrialFailed(cause=cause, type=type(error).__name__, message=str(error)))
@@ -169,10 +170,14 @@ def _load(source: str) -> dict[str, Any]:
     return functions
 
 
-def _limit(cpu_seconds: int) -> None:
+def _limit(cpu_seconds: int, added_memory_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # SIGXCPU at the limit, and SIGKILL a second later for whoever ignores it.
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))
+    if added_memory_bytes:
+        # Where the container dies with the process that takes too much, a trial rather fails.
+        most = address_space() + added_memory_bytes
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
 def _cause(error: BaseException) -> "pb.TrialFailed.Cause.ValueType":

@@ -7,25 +7,29 @@ that its children start clean.
 import gc
 import json
 import os
+import select
 import signal
 import socket
-import sys
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn, Self, final
 
-from stratlab_runner.kernel import PR_SET_PDEATHSIG, process_flag
+from stratlab_runner.kernel import processes_of_session
+from stratlab_runner.strategy_process import StrategyProcess
 from stratlab_runner.wire import pack, read_frame
 
 if TYPE_CHECKING:
     from stratlab_runner.tier_data import TierData
 
-FRAMES_FD: Final = 3
-"""Descriptor of the frames' pipe in a trial's process; 0 to 2 are its standard streams."""
+RUN: Final = b"R"
+"""Begins a request: a frame with a RunTrial, and two descriptors come with this byte."""
+PREPARE: Final = b"P"
+"""Asks for a process that waits for the next trial."""
 
 _DESCRIPTORS: Final = 2
+_SWEEPS: Final = 50
 
 
 @final
@@ -43,6 +47,22 @@ class TrialExit:
     cpu_seconds: float
     max_rss_bytes: int
 
+
+@final
+@dataclass(frozen=True, slots=True)
+class News:
+    """What the zygote tells the supervisor.
+
+    Attributes:
+        pid: Of the process that it is about.
+        trial_id: Of the trial that the process runs, "" while it waits for one.
+        exit: How it ended, None while it lives.
+    """
+
+    pid: int
+    trial_id: str = ""
+    exit: TrialExit | None = None
+
     def to_bytes(self) -> bytes:
         """Return the form that goes over the control socket."""
         return json.dumps(asdict(self)).encode()
@@ -54,45 +74,22 @@ class TrialExit:
         Raises:
             ValueError: It is something else.
         """
-        return cls(**json.loads(data))
+        fields = json.loads(data)
+        ended = fields.pop("exit")
+        return cls(**fields, exit=None if ended is None else TrialExit(**ended))
 
 
 def serve(control: socket.socket, data: Path) -> NoReturn:
     """Become the zygote; ends with the process.
 
-    Every request is a frame with a RunTrial and two descriptors, the write ends of the pipes for
-    frames and for output. Answers are frames: one when warm, then the process id and the exit of
-    each trial.
+    Answers are frames of :class:`News`: one about the first process that waits, when all is warm,
+    then one about each process that is prepared, begins a trial, or has ended one.
 
     Args:
         control: Connected to the supervisor.
         data: Directory of the tier.
     """
-    tier = _warm_up(data)
-    control.sendall(pack(b"warm"))
-    while True:
-        marker, descriptors, _, _ = socket.recv_fds(control, 1, _DESCRIPTORS)
-        if not marker:
-            os._exit(0)
-        request = read_frame(control.fileno())
-        frames, output = descriptors
-        started = time.monotonic()
-        child = os.fork()
-        if child == 0:
-            _run(request or b"", tier, frames, output)
-        os.close(frames)
-        os.close(output)
-        control.sendall(pack(str(child).encode()))
-        _, status, usage = os.wait4(child, 0)
-        wall_seconds = time.monotonic() - started
-        # Atomic in the kernel, so no fork can outrun it: everything but this process and the
-        # first one, which the kernel spares.
-        with suppress(ProcessLookupError):
-            os.kill(-1, signal.SIGKILL)
-        ended = TrialExit(
-            status, wall_seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
-        )
-        control.sendall(pack(ended.to_bytes()))
+    _Zygote(control, _warm_up(data)).serve()
 
 
 def _warm_up(data: Path) -> "TierData":
@@ -108,32 +105,97 @@ def _warm_up(data: Path) -> "TierData":
     return tier
 
 
-def _run(request: bytes, tier: "TierData", frames: int, output: int) -> NoReturn:
-    code = 1
-    try:
-        process_flag(PR_SET_PDEATHSIG, signal.SIGKILL)
-        _keep_only(frames, output)
-        from stratlab_proto.runner.v1 import runner_service_pb2 as pb  # noqa: PLC0415
-        from stratlab_runner.trial import run_trial  # noqa: PLC0415
+@final
+class _Zygote:
+    def __init__(self, control: socket.socket, tier: "TierData") -> None:
+        self._control = control
+        self._tier = tier
+        self._waiting: StrategyProcess | None = None
+        self._trials: dict[int, tuple[str, float]] = {}
+        # Not a pipe: under gVisor another process could open that by its name in /proc.
+        self._wake, self._waker = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        for end in (self._wake, self._waker):
+            end.settimeout(0)
+        signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
+        # Only signals with a handler wake anybody.
+        signal.signal(signal.SIGCHLD, lambda *_: None)
 
-        code = 0 if run_trial(pb.RunTrial.FromString(request), tier, FRAMES_FD) else 1
-        sys.stdout.flush()
-        sys.stderr.flush()
-    finally:
-        # No handler that the strategy registered may run now.
-        os._exit(code)
+    def serve(self) -> NoReturn:
+        self._prepare(rehearsed=True)
+        while True:
+            ready, _, _ = select.select([self._control, self._wake], [], [])
+            if self._wake in ready:
+                with suppress(BlockingIOError):
+                    self._wake.recv(4096)
+                self._bury()
+            if self._control in ready:
+                self._obey()
 
+    def _prepare(self, *, rehearsed: bool = False) -> None:
+        self._waiting = StrategyProcess.fork(self._tier, rehearsed=rehearsed)
+        self._tell(News(self._waiting.pid))
 
-def _keep_only(frames: int, output: int) -> None:
-    # Above all that is open, so that no dup2 overwrites a descriptor that is still needed.
-    top = max(frames, output, FRAMES_FD) + 1
-    os.dup2(frames, top)
-    os.dup2(output, top + 1)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.dup2(top + 1, 1)
-    os.dup2(top + 1, 2)
-    os.dup2(top, FRAMES_FD, inheritable=False)
-    os.closerange(FRAMES_FD + 1, os.sysconf("SC_OPEN_MAX"))
-    sys.stdout = open(1, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False)  # noqa: SIM115 - lives as long as the process
-    sys.stderr = open(2, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False)  # noqa: SIM115 - lives as long as the process
+    def _obey(self) -> None:
+        order, descriptors, _, _ = socket.recv_fds(self._control, 1, _DESCRIPTORS)
+        if order == RUN:
+            self._run(read_frame(self._control.fileno()) or b"", *descriptors)
+        elif order == PREPARE:
+            self._prepare()
+        else:
+            os._exit(0)
+
+    def _run(self, request: bytes, frames: int, output: int) -> None:
+        from stratlab_proto.runner.v1 import runner_service_pb2 as pb  # noqa: PLC0415 - as above
+
+        trial_id = pb.RunTrial.FromString(request).trial_id
+        process, self._waiting = self._waiting, None
+        if process is None:
+            process = StrategyProcess.fork(self._tier, rehearsed=False)
+        began = time.monotonic()
+        process.give(request, frames, output)
+        os.close(frames)
+        os.close(output)
+        self._trials[process.pid] = trial_id, began
+        self._tell(News(process.pid, trial_id))
+
+    def _bury(self) -> None:
+        while True:
+            try:
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not pid:
+                return
+            if pid not in self._trials:
+                self._forget(pid)
+                continue
+            trial_id, began = self._trials.pop(pid)
+            wall_seconds = time.monotonic() - began
+            self._kill_what_it_left(pid)
+            cpu_seconds = usage.ru_utime + usage.ru_stime
+            ended = TrialExit(status, wall_seconds, cpu_seconds, usage.ru_maxrss * 1024)
+            self._tell(News(pid, trial_id, ended))
+
+    def _forget(self, pid: int) -> None:
+        if self._waiting is not None and self._waiting.pid == pid:
+            self._waiting.close()
+            self._waiting = None
+
+    def _kill_what_it_left(self, session: int) -> None:
+        if not self._trials:
+            # Atomic in the kernel, so no fork can outrun it: everything but this process and the
+            # first one, which the kernel spares.
+            with suppress(ProcessLookupError):
+                os.kill(-1, signal.SIGKILL)
+            return
+        # Other trials run. What left the session, or forks too fast, ends with the last of them.
+        for _ in range(_SWEEPS):
+            left = processes_of_session(session)
+            if not left:
+                return
+            for pid in left:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+    def _tell(self, news: News) -> None:
+        self._control.sendall(pack(news.to_bytes()))

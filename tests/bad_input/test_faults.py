@@ -37,6 +37,7 @@ def undisturbed(data: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
         lab.serve(folder / "log")
         campaign = lab.wait_for(lab.create(), "paused")
         assert campaign["state"] == "completed", campaign["state_reason"]
+        assert lab.stop() == 0  # killed, it would leave the containers that wait
         return str(campaign["result_hash"])
 
 

@@ -104,6 +104,7 @@ def test_doctor_reports_every_failure_with_its_remedy(
 ) -> None:
     fine = [Diagnosis("engine", ok=True, detail="20.10")]
     monkeypatch.setattr(checks, "diagnose", lambda settings, home: fine)
+    monkeypatch.setattr(checks, "_limits", lambda settings, runtimes: [])
     ended = stratlab("doctor", "--json")
     record = json.loads(ended.out)
     assert ended.code == ExitCode.INFRASTRUCTURE  # no data set
@@ -119,6 +120,7 @@ def test_doctor_all_fine_is_ok(
     stratlab: Program, served: ServedLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(checks, "diagnose", lambda settings, home: [])
+    monkeypatch.setattr(checks, "_limits", lambda settings, runtimes: [])
     monkeypatch.setattr(checks, "_data", lambda settings: [])
     ended = stratlab("doctor")
     assert ended.code == ExitCode.OK

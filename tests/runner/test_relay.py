@@ -11,7 +11,7 @@ from stratlab_proto.runner.v1 import runner_service_pb2 as pb
 from stratlab_runner.ending import end_frame
 from stratlab_runner.relay import Relay, Violation
 from stratlab_runner.wire import pack
-from stratlab_runner.zygote import TrialExit
+from stratlab_runner.zygote import News, TrialExit
 
 REQUEST = pb.RunTrial(trial_id="t", max_output_bytes=10_000, output_tail_bytes=10, cpu_seconds=5)
 STARTED = pb.AttachRequest(started=pb.TrialStarted(trial_id="t", bars=3))
@@ -148,6 +148,8 @@ def test_relay_hostile_bytes_are_frames_or_a_violation(pieces: list[bytes]) -> N
                 assert frame.WhichOneof("frame") in {"progress", "log", "fills", "equity"}
 
 
-def test_trial_exit_round_trip_keeps_every_field() -> None:
-    ended = TrialExit(9, 1.5, 0.5, 1024)
-    assert TrialExit.from_bytes(ended.to_bytes()) == ended
+@pytest.mark.parametrize(
+    "news", [News(7), News(7, "t"), News(7, "t", TrialExit(9, 1.5, 0.5, 1024))]
+)
+def test_news_round_trip_keeps_every_field(news: News) -> None:
+    assert News.from_bytes(news.to_bytes()) == news

@@ -62,6 +62,13 @@ class MemoryLeases:
             self._rows[lease.member_id] = replace(lease, uid=uid)
             return self._rows[lease.member_id]
 
+    def assign(self, member_id: str, campaign_id: str, deadline: datetime) -> None:
+        with self._lock:
+            if member_id in self._rows:
+                self._rows[member_id] = replace(
+                    self._rows[member_id], campaign_id=campaign_id, deadline=deadline
+                )
+
     def release(self, member_id: str) -> None:
         with self._lock:
             self._rows.pop(member_id, None)

@@ -22,6 +22,7 @@ from stratlab.sandbox.member import Member, MemberReport
 from stratlab.sandbox.policy import HostTraits
 from stratlab.sandbox.seccomp import SeccompProfile
 from stratlab.sandbox.threads import Threads
+from stratlab.sandbox.warm_member import WarmMember
 
 
 @dataclass
@@ -32,7 +33,7 @@ class Scene:
     folder: Path
     progress: list[TrialProgress]
 
-    def member(self, work: TrialBatch, startup_seconds: float = 10.0) -> Member:
+    async def warm(self, work: TrialBatch, startup_seconds: float = 10.0) -> WarmMember:
         site = Site(
             "sha256:" + "a" * 64,
             "runc",
@@ -40,10 +41,23 @@ class Scene:
             work.limits,
             data_directory=self.folder,
         )
-        return Member(self.workplace, site, work, startup_seconds, self.progress.append)
+        return await WarmMember.start(
+            self.workplace,
+            site,
+            startup_seconds,
+            campaign_id=work.campaign_id,
+            lifetime_seconds=60.0,
+        )
 
-    async def run(self, work: TrialBatch, startup_seconds: float = 10.0) -> MemberReport:
-        return await self.member(work, startup_seconds).run(work.trials)
+    async def run(
+        self, work: TrialBatch, startup_seconds: float = 10.0, lanes: int = 1
+    ) -> MemberReport:
+        warm = await self.warm(work, startup_seconds)
+        try:
+            member = Member(self.workplace, warm, work, self.progress.append, warm.startup_seconds)
+            return await member.run(work.trials, lanes=lanes)
+        finally:
+            await warm.close()
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.sandbox.builders import Clock, MemoryLeases
 
+from stratlab.domain.ports import POOL
 from stratlab.market_data import Catalogue
 from stratlab.sandbox import DockerEngine, DockerSandbox, installation_id
 from stratlab.sandbox.engine_facts import ContainerSummary
@@ -29,14 +30,19 @@ class RealSandbox:
     def running(self) -> list[str]:
         return [container.name for container in self._found() if container.running]
 
+    def at_work(self) -> list[str]:
+        """Containers that a campaign uses; a name is free again before its lease is."""
+        used = {row.member_id for row in self.leases.live() if row.campaign_id != POOL}
+        return [name for name in self.running() if name in used]
+
     def _found(self) -> tuple[ContainerSummary, ...]:
         return self.engine.labelled(INSTALLATION_LABEL, self.installation)
 
 
 @asynccontextmanager
-async def open_real_sandbox(home: Path) -> AsyncIterator[RealSandbox]:
+async def open_real_sandbox(home: Path, pool_low: int = 0) -> AsyncIterator[RealSandbox]:
     engine, leases = DockerEngine(), MemoryLeases()
-    settings = SandboxSettings(members=2)
+    settings = SandboxSettings(members=2, pool_low=pool_low)
     async with DockerSandbox.open(settings, home, leases, Catalogue(home), Clock()) as sandbox:
         await sandbox.ready.wait()
         opened = RealSandbox(sandbox, engine, leases, installation_id(home))

@@ -266,10 +266,28 @@ def test_diagnosis_names_versions_runtimes_and_what_is_missing(
     settings = SandboxSettings(engine=engine._address, runtime="runsc")
     lines = {line.name: line for line in diagnose(settings, tmp_path)}
     assert "runc 1.1.5+ds1" in lines["engine"].detail
-    assert "CVE-2024-21626" in lines["runc version"].detail
+    assert "1.1.12" in lines["runc CVE-2024-21626"].detail
     failed = {name for name, line in lines.items() if not line.ok}
     assert failed == {"cgroups", "storage driver", "runtime", "image"}
     assert all(lines[name].remedy for name in failed)
+
+
+@pytest.mark.parametrize(
+    ("commit", "found"),
+    [
+        ("1.1.5+ds1-1+deb12u1", "1.1.5+ds1-1+deb12u1"),
+        ("v1.1.5-0-gf19387a6", "1.1.5+ds1"),
+        ("", "1.1.5+ds1"),
+    ],
+)
+def test_version_of_a_component_is_that_of_its_package_where_the_engine_tells(
+    engine: DockerEngine, answers: Answers, commit: str, found: str
+) -> None:
+    components = [{"Name": "runc", "Version": "1.1.5+ds1"}]
+    answers.put("GET /version", 200, {"ApiVersion": "1.41", "Components": components})
+    answers.put("GET /v1.41/version", 200, {"ApiVersion": "1.41", "Components": components})
+    answers.put("/info", 200, {"RuncCommit": {"ID": commit}})
+    assert engine.info().components["runc"] == found
 
 
 def test_limits_of_a_canary_report_become_lines_with_remedies() -> None:

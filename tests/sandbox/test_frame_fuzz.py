@@ -47,7 +47,7 @@ def play(messages: list[bytes]) -> tuple[FrameValidator, FrameViolationError | N
 def test_conversation_that_the_fuzzing_starts_from_is_accepted() -> None:
     validator, violation = play(conversation())
     assert violation is None
-    assert len(validator.record.log) == 2
+    assert len(validator.record_of("t").log) == 2
 
 
 @given(st.integers(0, 2**32))
@@ -74,8 +74,8 @@ def test_mutated_conversation_raises_nothing_but_violations(seed: int) -> None:
     validator, violation = play(messages)
     if violation is not None:
         assert violation.outcome in {Outcome.PROTOCOL_VIOLATION, Outcome.OUTPUT_LIMIT}
-    for order in validator.record.log:
-        assert FIRST_BAR <= order.bar <= validator.record.last_bar
+    for order in validator.record_of("t").log:
+        assert FIRST_BAR <= order.bar <= validator.record_of("t").last_bar
 
 
 @given(st.lists(st.binary(max_size=200), max_size=5))
@@ -115,5 +115,7 @@ def test_well_formed_entries_with_hostile_values_raise_nothing_but_violations(
         wire.log(*log)
     except FrameViolationError:
         return
-    numbers = [entry.number for entry in wire.validator.record.log if isinstance(entry, Order)]
+    numbers = [
+        entry.number for entry in wire.validator.record_of("t").log if isinstance(entry, Order)
+    ]
     assert numbers == sorted(set(numbers))

@@ -26,9 +26,9 @@ def test_honest_trial_is_recorded_as_sent() -> None:
     assert wire.feed(nonce=b"", hello=pb.Hello(runner_version="1")) == HelloSeen("1")
     assert wire.feed(ready=pb.Ready()) == ReadySeen()
     wire.validator.begin(trial("t"), Limits())
-    assert wire.feed(started=pb.TrialStarted(trial_id="t")) == StartedSeen()
+    assert wire.feed(started=pb.TrialStarted(trial_id="t")) == StartedSeen("t")
     progress = pb.TrialProgress(trial_id="t", fraction=0.25, bar=FIRST_BAR, equity=5.0)
-    assert wire.feed(progress=progress) == ProgressSeen(0.25, FIRST_BAR, 5.0)
+    assert wire.feed(progress=progress) == ProgressSeen("t", 0.25, FIRST_BAR, 5.0)
     cancel = pb.LogEntry(number=2, bar=FIRST_BAR + DAY, phase=pb.LogEntry.PHASE_BAR, cancel=True)
     wire.log(market_order(), leg(), cancel)
     wire.fills(fill(), fill(2, FIRST_BAR + DAY))
@@ -37,7 +37,7 @@ def test_honest_trial_is_recorded_as_sent() -> None:
     end = wire.feed(finished=pb.TrialFinished(trial_id="t", usage=pb.Usage(cpu_seconds=1.5)))
     assert isinstance(end, EndSeen)
     assert (end.outcome, end.usage.cpu_seconds) == (Outcome.SUCCEEDED, 1.5)
-    record = wire.validator.record
+    record = wire.validator.record_of("t")
     assert record.log == [
         Order(1, FIRST_BAR, Phase.BAR, "AAPL", 10, OrderKind.MARKET),
         Order(2, FIRST_BAR, Phase.BAR, "AAPL", -10, OrderKind.BRACKET_STOP, parent=1, distance=2.0),
@@ -64,7 +64,7 @@ def test_honest_trial_is_recorded_as_sent() -> None:
 def test_unusual_but_honest_order_is_accepted(entry: pb.LogEntry) -> None:
     wire = Wire().started()
     wire.log(entry)
-    assert len(wire.validator.record.log) == 1
+    assert len(wire.validator.record_of("t").log) == 1
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_unusual_but_honest_order_is_accepted(entry: pb.LogEntry) -> None:
 def test_bracket_leg_by_distance_or_level_is_accepted(entry: pb.LogEntry) -> None:
     wire = Wire().started()
     wire.log(market_order(), entry)
-    assert wire.validator.record.log[1].parent == 1
+    assert wire.validator.record_of("t").log[1].parent == 1
 
 
 @pytest.mark.parametrize(
@@ -222,16 +222,46 @@ def test_trial_may_fail_before_it_started() -> None:
 def test_second_trial_starts_with_an_empty_record() -> None:
     wire = Wire().started()
     wire.log(market_order())
-    first = wire.validator.record
+    first = wire.validator.record_of("t")
     wire.feed(finished=pb.TrialFinished(trial_id="t"))
     wire.validator.begin(trial("u"), Limits())
-    assert wire.validator.record.log == []
+    assert wire.validator.record_of("u").log == []
     assert len(first.log) == 1
 
 
-def test_begin_while_a_trial_runs_is_a_mistake_of_the_caller() -> None:
+def test_frames_of_two_trials_go_to_the_record_of_each() -> None:
+    wire = Wire().started()
+    wire.validator.begin(trial("u"), Limits())
+    assert not wire.validator.has_started("u")
+    wire.feed(started=pb.TrialStarted(trial_id="u"))
+    wire.log(market_order())
+    for number in (1, 2):
+        entry = market_order(number, amount=-7)
+        wire.feed(log=pb.LogBatch(trial_id="u", entries=[entry]))
+    assert wire.feed(finished=pb.TrialFinished(trial_id="u")).trial_id == "u"
+    assert wire.validator.has_started("t")
+    wire.log(market_order(2))
+    amounts = [[order.amount for order in wire.validator.record_of(each).log] for each in "tu"]
+    assert amounts == [[10, 10], [-7, -7]]
+    with pytest.raises(FrameViolationError) as caught:
+        wire.feed(output=pb.Output(trial_id="u"))
+    assert caught.value.trial_id == "u"
+
+
+def test_trial_may_run_again_after_its_end_with_an_empty_record() -> None:
+    wire = Wire().started()
+    wire.log(market_order())
+    wire.feed(finished=pb.TrialFinished(trial_id="t"))
+    wire.validator.begin(trial("t"), Limits())
+    wire.feed(started=pb.TrialStarted(trial_id="t"))
+    assert wire.validator.record_of("t").log == []
+
+
+def test_begin_of_what_runs_or_before_the_greeting_is_a_mistake_of_the_caller() -> None:
     with pytest.raises(RuntimeError):
-        Wire().started().validator.begin(trial("u"), Limits())
+        Wire().started().validator.begin(trial("t"), Limits())
+    with pytest.raises(RuntimeError):
+        Wire().validator.begin(trial("t"), Limits())
 
 
 def test_failure_texts_are_escaped_and_cut() -> None:

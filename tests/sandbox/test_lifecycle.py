@@ -12,6 +12,7 @@ import pytest
 from tests.sandbox.builders import Clock
 
 from stratlab.domain.errors import EngineError, SandboxNotReadyError
+from stratlab.domain.ports import POOL
 from stratlab.sandbox import DockerEngine, DockerJobs, diagnose, installation_id
 from stratlab.sandbox.identity import abandoned_socket_roots, controller_id
 from stratlab.sandbox.labels import INSTALLATION_LABEL, ContainerKind, ContainerLabels
@@ -35,21 +36,28 @@ from tests.suites.sandbox_suite import SLEEPS, suite_batch
 
 
 async def main() -> None:
-    home, url = Path(sys.argv[1]), sys.argv[2]
+    home, url, waiting = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+    settings = SandboxSettings(members=2, pool_low=waiting, pool_high=waiting)
     leases = open_repository(url).leases()
-    async with DockerSandbox.open(
-        SandboxSettings(), home, leases, Catalogue(home), Clock()
-    ) as sandbox:
-        await sandbox.run(suite_batch(SLEEPS), lambda _: print("running", flush=True))
+    async with DockerSandbox.open(settings, home, leases, Catalogue(home), Clock()) as sandbox:
+        begun = asyncio.Event()
+        running = asyncio.create_task(
+            sandbox.run(suite_batch(SLEEPS), lambda _: begun.set())
+        )
+        await begun.wait()
+        while sandbox.pool_stats.idle < waiting:
+            await asyncio.sleep(0.01)
+        print("running", flush=True)
+        await running
 
 asyncio.run(main())
 """
 
 
-def killed_controller(home: Path, url: str) -> None:
-    """Start a controller and kill it in the middle of a trial."""
+def killed_controller(home: Path, url: str, waiting: int = 0) -> None:
+    """Start a controller and kill it in the middle of a trial, with containers that wait."""
     with subprocess.Popen(
-        [sys.executable, "-c", _CONTROLLER, str(home), url],
+        [sys.executable, "-c", _CONTROLLER, str(home), url, str(waiting)],
         stdout=subprocess.PIPE,
         text=True,
         cwd=ROOT,
@@ -83,6 +91,22 @@ def test_controller_killed_next_start_leaves_no_container_lease_or_socket(
         assert engine.labelled(INSTALLATION_LABEL, installation) == ()
         assert leases.live() == []
         assert abandoned_socket_roots(installation) == ()
+
+
+def test_container_that_waited_when_its_controller_was_killed_is_never_used_again(
+    real_home: Path, tmp_path: Path, engine: DockerEngine
+) -> None:
+    url = f"sqlite:///{tmp_path / 'leases.db'}"
+    installation = installation_id(real_home)
+    killed_controller(real_home, url, waiting=1)
+    with closing(open_repository(url)) as repository:
+        leases = repository.leases()
+        assert sorted(lease.campaign_id for lease in leases.live()) == ["c1", POOL]
+        assert len(engine.labelled(INSTALLATION_LABEL, installation)) == 2
+        report = Reaper(engine, leases, Clock(), installation).sweep()
+        assert len(report.containers) == 2
+        assert leases.live() == []
+    assert engine.labelled(INSTALLATION_LABEL, installation) == ()
 
 
 def test_container_whose_controller_is_gone_stops_by_itself(

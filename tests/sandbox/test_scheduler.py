@@ -2,15 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tenacity import wait_none
-from tests.sandbox.builders import Clock, FolderData, MemoryLeases, batch, trial
-from tests.sandbox.stand_in import Behaviour, Channel, StandInEngine, hang, honest, stand_in_engine
+from tests.sandbox.builders import batch, trial
+from tests.sandbox.sandbox_scene import ALL_PROVEN, prove_at_once, sandbox
+from tests.sandbox.stand_in import Channel, hang, honest
 
 from stratlab.domain.errors import (
     EngineError,
@@ -23,49 +21,14 @@ from stratlab.domain.errors import (
 from stratlab.domain.market import Tier, Window
 from stratlab.domain.trial import Outcome, TrialClaim
 from stratlab.sandbox import readiness, reaper, scheduler
-from stratlab.sandbox.canary import REMEDIES, CanaryReport, LimitFinding
+from stratlab.sandbox.canary import CanaryReport
 from stratlab.sandbox.engine_facts import ContainerState
 from stratlab.sandbox.scheduler import DockerSandbox
-from stratlab.settings import SandboxSettings
-
-ALL_PROVEN = CanaryReport(
-    "sha256:" + "a" * 64,
-    "runc",
-    "d" * 64,
-    tuple(LimitFinding(name, proven=True, detail="") for name in REMEDIES),
-    0.0,
-)
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def proven(*_: object) -> CanaryReport:
-        return ALL_PROVEN
-
-    monkeypatch.setattr(readiness, "prove", proven)
-    monkeypatch.setattr(readiness, "check_mounts", lambda *_: None)
-    monkeypatch.setattr(scheduler, "wait_random_exponential", lambda **_: wait_none())
-
-
-@asynccontextmanager
-async def sandbox(
-    home: Path, *behaviours: Behaviour, members: int = 2
-) -> AsyncIterator[tuple[DockerSandbox, StandInEngine]]:
-    async with stand_in_engine(*behaviours) as engine:
-        leases = MemoryLeases()
-        made = DockerSandbox(
-            settings=SandboxSettings(members=members),
-            home=home,
-            engine=engine,
-            leases=leases,
-            market_data=FolderData(home),
-            clock=Clock(),
-        )
-        await made.start()
-        yield made, engine
-        await made.stop()
-        assert leases.live() == []
-        assert engine.configs == {}
+    prove_at_once(monkeypatch)
 
 
 def ignore(_: object) -> None:

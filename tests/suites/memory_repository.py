@@ -284,6 +284,13 @@ class _MemoryLeases:
             tables.leases[lease.member_id] = acquired
         return acquired
 
+    def assign(self, member_id: str, campaign_id: str, deadline: datetime) -> None:
+        with self._repository._write() as tables:
+            if member_id in tables.leases:
+                tables.leases[member_id] = replace(
+                    tables.leases[member_id], campaign_id=campaign_id, deadline=deadline
+                )
+
     def release(self, member_id: str) -> None:
         with self._repository._write() as tables:
             tables.leases.pop(member_id, None)

@@ -315,6 +315,11 @@ class RepositorySuite:
         assert first.uid > 65535
         assert replace(first, uid=0) == a_lease("m1", minutes=2)
         assert leases.live() == [second, first]
+        later = first.deadline + timedelta(hours=1)
+        for _ in range(2):
+            leases.assign("m1", "c7", later)
+        leases.assign("gone", "c7", later)
+        assert leases.live() == [second, replace(first, campaign_id="c7", deadline=later)]
         leases.release("m1")
         leases.release("m1")
         assert leases.live() == [second]

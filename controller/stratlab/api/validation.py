@@ -54,7 +54,7 @@ _Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{
 _Symbol = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.=_/-]{0,31}$")]
 _Symbols = Annotated[tuple[_Symbol, ...], Field(max_length=1000)]
 _Sentence = Annotated[str, StringConstraints(max_length=1000)]
-_Runtime = Literal["", "runc", "runsc"]
+_Runtime = Literal["", "runc", "runsc", "runsc-plain"]
 _Capital = Annotated[float, Field(gt=0, le=1e12)]
 _Seed = Annotated[int, Field(ge=0, le=_MAX_SEED)]
 

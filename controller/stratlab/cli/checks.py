@@ -1,8 +1,9 @@
 """The checks of `stratlab doctor`: the sandbox's own, and settings, data, store, clock, server."""
 
+import asyncio
 import errno
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,10 +13,18 @@ import stratlab
 from stratlab.api.listener import socket_path
 from stratlab.api.network import network_of
 from stratlab.cli.hosting import private_home
+from stratlab.cli.logs import logging_to_home
 from stratlab.client import Client
 from stratlab.domain.errors import InvalidInputError, StratlabError, from_os_error
+from stratlab.domain.ports import Leases
 from stratlab.market_data import Catalogue
-from stratlab.sandbox import Diagnosis, diagnose
+from stratlab.sandbox import (
+    Diagnosis,
+    DockerEngine,
+    DockerSandbox,
+    diagnose,
+    diagnose_runtimes,
+)
 from stratlab.settings import Settings, unknown_variables
 from stratlab.store import open_repository
 
@@ -24,11 +33,17 @@ _MAX_CLOCK_DRIFT = 0.05  # of the two clocks within that time
 _MAX_CLOCK_LAG = 86_400.0  # behind the newest thing that is known to be past
 
 
-def check_everything(settings: Settings) -> list[Diagnosis]:
-    """Return one line per check; never raises a typed error."""
+def check_everything(settings: Settings, runtimes: Sequence[str] = ()) -> list[Diagnosis]:
+    """Return one line per check; never raises a typed error.
+
+    Args:
+        settings: All of them.
+        runtimes: Whose limits to prove; empty for the configured one.
+    """
     checks: dict[str, Callable[[Settings], Iterable[Diagnosis]]] = {
         "settings": _settings,
         "sandbox": lambda given: diagnose(given.sandbox, given.home_path),
+        "limits": lambda given: _limits(given, runtimes or (given.sandbox.runtime,)),
         "data": _data,
         "store": _store,
         "clock": _clock,
@@ -60,6 +75,34 @@ def _settings(settings: Settings) -> Iterable[Diagnosis]:
         else f"valid; home directory {settings.home_path}",
         remedy="Correct or unset these variables: they have no effect." if unknown else "",
     )
+
+
+def _limits(settings: Settings, runtimes: Sequence[str]) -> Iterable[Diagnosis]:
+    try:
+        with closing(DockerEngine(settings.sandbox.engine)) as engine:
+            engine.info().require_own_user_ids()
+            engine.resolve_image(settings.sandbox.image)
+    except StratlabError:
+        return []  # "engine", "user ids" or "image" say what is wrong
+    home = private_home(settings)
+    with logging_to_home(home), closing(open_repository(settings.store_url)) as repository:
+        return asyncio.run(_proven(settings, home, repository.leases(), runtimes))
+
+
+async def _proven(
+    settings: Settings, home: Path, leases: Leases, runtimes: Sequence[str]
+) -> list[Diagnosis]:
+    # keeps start-up fast: most checks need no loop and no generators
+    from stratlab.bootstrap import SystemClock  # noqa: PLC0415
+
+    async with DockerSandbox.open(
+        settings.sandbox.model_copy(update={"runtime": runtimes[0]}),
+        home,
+        leases,
+        Catalogue(home),
+        SystemClock(),
+    ) as sandbox:
+        return await diagnose_runtimes(sandbox, runtimes)
 
 
 def _data(settings: Settings) -> Iterable[Diagnosis]:

@@ -39,6 +39,9 @@ FirstJudge = Callable[[TrialClaim], Awaitable[bool]]
 DEFAULT_LIMITS = Limits()
 """What a campaign has that asks for nothing else."""
 
+POOL = "pool"
+"""The campaign of a lease on a container that waits for work."""
+
 
 class Clock(Protocol):
     """Time, replaceable in tests."""
@@ -218,7 +221,7 @@ class Lease:
 
     Attributes:
         member_id: Container name and label.
-        campaign_id: Who uses it.
+        campaign_id: Who uses it; :data:`POOL` while nobody does.
         owner: Controller instance that holds it.
         uid: User id inside the container, unique among live leases.
         image_id, runtime: What is started.
@@ -239,6 +242,10 @@ class Leases(Protocol):
 
     def acquire(self, lease: Lease) -> Lease:
         """Write a lease, choosing a uid that no live lease has, and return it."""
+        ...
+
+    def assign(self, member_id: str, campaign_id: str, deadline: datetime) -> None:
+        """Give a lease to a campaign, with a new deadline; no error when it is gone."""
         ...
 
     def release(self, member_id: str) -> None:

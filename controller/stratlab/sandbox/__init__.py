@@ -1,6 +1,6 @@
 """Single-use containers: everything between a batch of trials and what they claim."""
 
-from stratlab.sandbox.diagnosis import Diagnosis, diagnose
+from stratlab.sandbox.diagnosis import Diagnosis, diagnose, diagnose_runtimes
 from stratlab.sandbox.engine import DockerEngine
 from stratlab.sandbox.host_paths import HostPaths
 from stratlab.sandbox.identity import installation_id
@@ -14,5 +14,6 @@ __all__ = [
     "DockerSandbox",
     "HostPaths",
     "diagnose",
+    "diagnose_runtimes",
     "installation_id",
 ]

@@ -2,16 +2,34 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, final
 
 from stratlab.domain.errors import EngineError, SandboxNotReadyError
+from stratlab.domain.ports import Lease
 from stratlab.domain.trial import Limits
-from stratlab.sandbox.containers import Site, Workplace, launch, leased, socket_directory
-from stratlab.sandbox.policy import ENVIRONMENT, NOFILE, TMP_INODES, HostTraits, process_limit
+from stratlab.sandbox.cgroups import MemberCgroups
+from stratlab.sandbox.containers import (
+    Site,
+    Workplace,
+    kill,
+    launch,
+    leased,
+    socket_directory,
+    state_of,
+)
+from stratlab.sandbox.engine_facts import ContainerState
+from stratlab.sandbox.policy import (
+    ENVIRONMENT,
+    NOFILE,
+    TMP_INODES,
+    HostTraits,
+    is_gvisor,
+    process_limit,
+)
 from stratlab.sandbox.sockets import allow_only, socket_path
 from stratlab.sandbox.text import clean_text
 from stratlab.sandbox.threads import to_the_end
@@ -34,6 +52,7 @@ REMEDIES: Final[Mapping[str, str]] = {
     "environment": "Remove proxies and other variables from the engine's defaults.",
     "shared_memory": "Let the engine start containers with --ipc none.",
     "pids": "Enable the pids cgroup controller.",
+    "address_space": "Use a kernel (or gVisor) that enforces RLIMIT_AS.",
     "memory": "Enable the memory cgroup controller (and swap accounting, or switch swap off).",
     "cpu": "Enable the cpu cgroup controller with CFS quotas.",
     "kill": "Look at the engine's log: it could not kill a container at once.",
@@ -43,11 +62,18 @@ REMEDIES: Final[Mapping[str, str]] = {
 LIMITS: Final = Limits(memory_mib=256, cpus=1.0, pids=48, tmp_mib=16)
 """Of the throw-away container: small, so that running into them takes little time."""
 
+_SENTRY_MIB: Final = 512  # under gVisor each process costs some MiB of the host as well
+
 _PROBE: Final = "stratlab_runner.canary_probe"
 _CAMPAIGN: Final = "canary"
-_PROBE_SECONDS: Final = 60.0
+_PROBE_SECONDS: Final = 120.0  # a busy host gives a container little
 _KILL_SECONDS: Final = 0.5
+_DEATH_SECONDS: Final = 5.0
+_WATCH_SECONDS: Final = 0.5
+_POLL_SECONDS: Final = 0.05
 _MAX_REPORT_BYTES: Final = 65_536
+_TRY_ALL: Final = b"a"
+_TAKE_MEMORY: Final = b"m"
 
 
 @final
@@ -109,34 +135,10 @@ async def prove(
         SandboxNotReadyError: The image is gone.
         UnsafeConfigurationError: The policy refuses.
     """
-    clock = workplace.clock
-    began = clock.monotonic()
-    draft = Site(image_id, runtime, host, LIMITS)
-    async with leased(workplace, draft, _CAMPAIGN, 2 * _PROBE_SECONDS) as lease:
-        site = Site(image_id, runtime, host, LIMITS, command=_command(lease.uid, runtime))
-        directory = socket_directory(workplace, lease)
-        listener = _Listener(directory, lease.uid)
-        try:
-            await listener.open()
-            await launch(workplace, site, lease, directory)
-            try:
-                answer = await asyncio.wait_for(listener.report, _PROBE_SECONDS)
-            except TimeoutError:
-                state = await workplace.threads.call(workplace.engine.state, lease.member_id)
-                raise EngineError(
-                    f"the canary did not report within {_PROBE_SECONDS:g} s ({state})",
-                    hint="Run `make image`, then `stratlab doctor`.",
-                ) from None
-            findings = parse_findings(answer)
-            killed = clock.monotonic()
-            await workplace.threads.call(workplace.engine.kill, lease.member_id)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(listener.gone.wait(), 10 * _KILL_SECONDS)
-            took = clock.monotonic() - killed
-            dead = listener.gone.is_set() and took <= _KILL_SECONDS
-            findings["kill"] = LimitFinding("kill", dead, f"gone after {took:.2f} s")
-        finally:
-            await to_the_end(listener.close())
+    began = workplace.clock.monotonic()
+    findings = await _tried(workplace, image_id, runtime, host)
+    if is_gvisor(runtime):
+        findings["memory"] = await _memory_of_sentry(workplace, image_id, runtime, host)
     missing = "the probe said nothing about it"
     return CanaryReport(
         image_id,
@@ -146,7 +148,7 @@ async def prove(
             findings.get(name, LimitFinding(name, proven=False, detail=missing))
             for name in REMEDIES
         ),
-        clock.monotonic() - began,
+        workplace.clock.monotonic() - began,
     )
 
 
@@ -168,10 +170,100 @@ def parse_findings(answer: bytes) -> dict[str, LimitFinding]:
     return {row.limit: row for row in rows}
 
 
+async def _tried(
+    workplace: Workplace, image_id: str, runtime: str, host: HostTraits
+) -> dict[str, LimitFinding]:
+    # What the probe finds out from inside, and whether it can be killed.
+    clock = workplace.clock
+    async with _probe(workplace, image_id, runtime, host) as (lease, listener):
+        answer = asyncio.create_task(listener.ask(_TRY_ALL))
+        deadline = clock.monotonic() + _PROBE_SECONDS
+        while not answer.done():
+            await asyncio.wait({answer}, timeout=_WATCH_SECONDS)
+            state = await workplace.threads.call(workplace.engine.state, lease.member_id)
+            dead = state is None or not state.running
+            if not answer.done() and (dead or clock.monotonic() > deadline):
+                answer.cancel()
+                raise _silent(state)
+        findings = parse_findings(await answer)
+        if is_gvisor(runtime) and findings["cpu"].proven:
+            # Its own account of CPU time does not know that the host holds it back.
+            findings["cpu"] = await _quota_of_sentry(workplace, lease, host, findings["cpu"])
+        killed = clock.monotonic()
+        await kill(workplace, Site(image_id, runtime, host, LIMITS), lease)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(listener.gone.wait(), 10 * _KILL_SECONDS)
+        took = clock.monotonic() - killed
+        dead = listener.gone.is_set() and took <= _KILL_SECONDS
+        findings["kill"] = LimitFinding("kill", dead, f"gone after {took:.2f} s")
+    return findings
+
+
+async def _quota_of_sentry(
+    workplace: Workplace, lease: Lease, host: HostTraits, inside: LimitFinding
+) -> LimitFinding:
+    first = await workplace.threads.call(workplace.engine.first_process, lease.member_id)
+    cpus = await workplace.threads.call(MemberCgroups(host).cpus_of, first)
+    detail = f"{inside.detail}; the host grants {cpus:g} cores"
+    return replace(inside, proven=cpus == LIMITS.cpus, detail=detail)
+
+
+async def _memory_of_sentry(
+    workplace: Workplace, image_id: str, runtime: str, host: HostTraits
+) -> LimitFinding:
+    # The limit is that of the whole sandboxed kernel, which dies with all that it holds.
+    async with _probe(workplace, image_id, runtime, host) as (lease, listener):
+        with suppress(TimeoutError):
+            await asyncio.wait_for(listener.tell(_TAKE_MEMORY), _PROBE_SECONDS)
+            await asyncio.wait_for(listener.gone.wait(), _PROBE_SECONDS)
+        site = Site(image_id, runtime, host, _limits(runtime))
+        deadline = workplace.clock.monotonic() + _DEATH_SECONDS
+        while True:
+            state = await state_of(workplace, site, lease)
+            killed = state is not None and state.oom_killed and not state.running
+            if killed or workplace.clock.monotonic() > deadline:
+                break
+            await asyncio.sleep(_POLL_SECONDS)
+        peak = MemberCgroups(host).peak_bytes(lease.member_id) >> 20
+        whose = f"our own group, {peak} MiB at most" if peak else "the runtime's group"
+    return LimitFinding(
+        "memory", killed and peak <= _SENTRY_MIB, f"killed for memory: {killed}, in {whose}"
+    )
+
+
+@asynccontextmanager
+async def _probe(
+    workplace: Workplace, image_id: str, runtime: str, host: HostTraits
+) -> AsyncIterator[tuple[Lease, "_Listener"]]:
+    draft = Site(image_id, runtime, host, _limits(runtime))
+    async with leased(workplace, draft, _CAMPAIGN, 2 * _PROBE_SECONDS) as lease:
+        site = replace(draft, command=_command(lease.uid, runtime))
+        directory = socket_directory(workplace, lease)
+        listener = _Listener(directory, lease.uid)
+        try:
+            await listener.open()
+            await launch(workplace, site, lease, directory)
+            yield lease, listener
+        finally:
+            await to_the_end(listener.close())
+
+
+def _silent(state: ContainerState | None) -> EngineError:
+    return EngineError(
+        f"the canary did not report, or not within {_PROBE_SECONDS:g} s ({state})",
+        hint="Run `make image`, then `stratlab doctor`.",
+    )
+
+
+def _limits(runtime: str) -> Limits:
+    return replace(LIMITS, memory_mib=_SENTRY_MIB) if is_gvisor(runtime) else LIMITS
+
+
 def _command(uid: int, runtime: str) -> tuple[str, ...]:
     expected: dict[str, Any] = {
         "uid": uid,
-        "memory_mib": LIMITS.memory_mib,
+        "sentry": is_gvisor(runtime),
+        "memory_mib": _limits(runtime).memory_mib,
         "cpus": LIMITS.cpus,
         "pids": LIMITS.pids,
         "nproc": process_limit(runtime, LIMITS.pids),
@@ -193,6 +285,9 @@ class _Listener:
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.StreamWriter] = set()
         self.report: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._connected: asyncio.Future[asyncio.StreamWriter] = (
+            asyncio.get_running_loop().create_future()
+        )
         self.gone = asyncio.Event()
 
     async def open(self) -> None:
@@ -203,6 +298,14 @@ class _Listener:
         allow_only(self._path, self._uid)
         self._directory.chmod(0o711)
 
+    async def tell(self, command: bytes) -> None:
+        writer = await asyncio.shield(self._connected)
+        writer.write(command)
+
+    async def ask(self, command: bytes) -> bytes:
+        await self.tell(command)
+        return await asyncio.shield(self.report)
+
     async def close(self) -> None:
         if self._server is not None:
             self._server.close()
@@ -211,6 +314,7 @@ class _Listener:
                 connection.transport.abort()
             await self._server.wait_closed()
         self.report.cancel()
+        self._connected.cancel()
         with suppress(FileNotFoundError):
             self._path.unlink()
         with suppress(FileNotFoundError):
@@ -218,6 +322,8 @@ class _Listener:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._connections.add(writer)
+        if not self._connected.done():
+            self._connected.set_result(writer)
         try:
             line = await reader.readline()
             if not self.report.done():

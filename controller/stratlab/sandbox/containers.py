@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Final, final
@@ -20,9 +20,12 @@ from tenacity import (
 from stratlab.domain.errors import EngineUnavailableError, InfrastructureError
 from stratlab.domain.ports import Clock, Lease, Leases
 from stratlab.domain.trial import Limits
+from stratlab.sandbox.cgroups import MemberCgroups
 from stratlab.sandbox.engine import DockerEngine
+from stratlab.sandbox.engine_facts import ContainerState
+from stratlab.sandbox.identity import member_prefix
 from stratlab.sandbox.labels import ContainerLabels
-from stratlab.sandbox.policy import HostTraits, MemberRequest, member_config
+from stratlab.sandbox.policy import HostTraits, MemberRequest, is_gvisor, member_config
 from stratlab.sandbox.seccomp import SeccompProfile
 from stratlab.sandbox.threads import Threads, to_the_end
 
@@ -69,6 +72,7 @@ class Site:
         limits: What the member may use.
         data_directory: Its tier, None for a probe.
         command: Replaces the image's entry point, empty for the runner.
+        data_stamp: Of the tier, see :func:`data_stamp`.
     """
 
     image_id: str
@@ -77,6 +81,7 @@ class Site:
     limits: Limits
     data_directory: Path | None = None
     command: tuple[str, ...] = ()
+    data_stamp: tuple[int, int] = (0, 0)
 
 
 @asynccontextmanager
@@ -88,7 +93,7 @@ async def leased(
     When the engine does not remove the container the lease stays, so that its user id is not
     given out again, and the reaper goes on trying.
     """
-    name = f"stratlab-{workplace.installation[:8]}-{secrets.token_hex(6)}"
+    name = member_prefix(workplace.installation) + secrets.token_hex(6)
     wanted = Lease(
         member_id=name,
         campaign_id=campaign_id,
@@ -98,15 +103,28 @@ async def leased(
         runtime=site.runtime,
         deadline=workplace.clock.now() + timedelta(seconds=lifetime_seconds),
     )
-    lease = await workplace.threads.call(workplace.leases.acquire, wanted)
     try:
-        yield lease
+        # A cancellation meanwhile is delivered when the lease is written.
+        yield await workplace.threads.call(workplace.leases.acquire, wanted)
     finally:
-        await to_the_end(_dispose(workplace, lease))
+        await to_the_end(_dispose(workplace, site, wanted))
 
 
-async def launch(workplace: Workplace, site: Site, lease: Lease, socket_directory: Path) -> None:
+async def launch(
+    workplace: Workplace,
+    site: Site,
+    lease: Lease,
+    socket_directory: Path,
+    longest_use_seconds: float = 0.0,
+) -> None:
     """Create and start the container of ``lease`` under the policy.
+
+    Args:
+        workplace: Engine, leases and the rest.
+        site: What it is made from.
+        lease: Its lease.
+        socket_directory: Of its socket.
+        longest_use_seconds: Time by which its lease may be extended; a label cannot be.
 
     Raises:
         UnsafeConfigurationError: The policy refuses.
@@ -126,13 +144,56 @@ async def launch(workplace: Workplace, site: Site, lease: Lease, socket_director
             controller=workplace.controller,
             member=lease.member_id,
             campaign=lease.campaign_id,
-            deadline=int(lease.deadline.timestamp()),
+            deadline=int(lease.deadline.timestamp() + longest_use_seconds),
         ),
         command=site.command,
     )
     config = member_config(request, site.host, workplace.profile)
     await workplace.threads.call(workplace.engine.create, lease.member_id, config)
     await workplace.threads.call(workplace.engine.start, lease.member_id)
+    if is_gvisor(site.runtime):
+        # Nothing untrusted runs before the controller sends it, so no process is missed.
+        first = await workplace.threads.call(workplace.engine.first_process, lease.member_id)
+        cgroups = MemberCgroups(site.host)
+        await workplace.threads.call(cgroups.confine, lease.member_id, first, site.limits)
+
+
+async def kill(workplace: Workplace, site: Site, lease: Lease) -> None:
+    """Kill a member at once; no error when it does not run or exist.
+
+    Raises:
+        EngineUnavailableError: No engine answers.
+        EngineError: The engine refused.
+    """
+    cgroups = MemberCgroups(site.host)
+    if is_gvisor(site.runtime) and await workplace.threads.call(cgroups.kill, lease.member_id):
+        # The engine learns of it in its own time, and would make us wait for that.
+        return
+    await workplace.threads.call(workplace.engine.kill, lease.member_id)
+
+
+async def state_of(workplace: Workplace, site: Site, lease: Lease) -> ContainerState | None:
+    """Return how a container stands, or None when it does not exist.
+
+    Raises:
+        EngineUnavailableError: No engine answers.
+        EngineError: The engine refused.
+    """
+    state = await workplace.threads.call(workplace.engine.state, lease.member_id)
+    if state is None or not is_gvisor(site.runtime):
+        return state
+    # The engine hears nothing of groups that are ours.
+    kills = MemberCgroups(site.host).memory_kills(lease.member_id)
+    return replace(state, oom_killed=state.oom_killed or kills > 0)
+
+
+def data_stamp(directory: Path) -> tuple[int, int]:
+    """Return what changes when a tier is built again at the same path."""
+    try:
+        found = directory.stat()
+    except OSError:
+        return (0, 0)  # the engine will say what is wrong
+    return found.st_ino, found.st_mtime_ns
 
 
 def socket_directory(workplace: Workplace, lease: Lease) -> Path:
@@ -140,7 +201,7 @@ def socket_directory(workplace: Workplace, lease: Lease) -> Path:
     return workplace.socket_root / lease.member_id.rpartition("-")[2]
 
 
-async def _dispose(workplace: Workplace, lease: Lease) -> None:
+async def _dispose(workplace: Workplace, site: Site, lease: Lease) -> None:
     # Kill is the quicker call; removing may take its time once nothing runs any more.
     name = lease.member_id
     try:
@@ -151,10 +212,12 @@ async def _dispose(workplace: Workplace, lease: Lease) -> None:
             reraise=True,
         ):
             with attempt:
-                await workplace.threads.call(workplace.engine.kill, name)
+                await kill(workplace, site, lease)
                 await workplace.threads.call(workplace.engine.remove, name)
     except (InfrastructureError, EngineUnavailableError) as error:
         _log.warning("container not removed, left to the reaper", member=name, error=str(error))
         workplace.left.add(name)
     else:
+        if is_gvisor(site.runtime):
+            await workplace.threads.call(MemberCgroups(site.host).remove, name)
         await workplace.threads.call(workplace.leases.release, name)

@@ -1,9 +1,8 @@
 """What `stratlab doctor` says about engine, image, profile and host."""
 
 import os
-import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, final
@@ -12,15 +11,15 @@ from stratlab.domain.errors import SandboxNotReadyError, StratlabError
 from stratlab.sandbox.canary import REMEDIES, CanaryReport
 from stratlab.sandbox.engine import DockerEngine
 from stratlab.sandbox.engine_facts import EngineInfo
+from stratlab.sandbox.known_weaknesses import REVIEWED, open_weaknesses
 from stratlab.sandbox.policy import RUNTIMES
+from stratlab.sandbox.scheduler import DockerSandbox
 from stratlab.sandbox.seccomp import load_seccomp_profile
 from stratlab.settings import SandboxSettings
 
 _MIN_FREE_BYTES: Final = 2 << 30
 _MIN_FREE_FILES: Final = 1000
 _GOOD_STORAGE: Final = frozenset({"overlay2", "fuse-overlayfs", "btrfs", "zfs", "overlayfs"})
-# Known escapes of the runtime itself: component -> (first version without it, name).
-_FIXED_IN: Final = {"runc": ((1, 1, 12), "CVE-2024-21626")}
 
 
 @final
@@ -58,6 +57,22 @@ def diagnose(settings: SandboxSettings, home: Path) -> list[Diagnosis]:
         lines.append(_failed("image", error))
     except StratlabError as error:
         lines.append(_failed("engine", error))
+    return lines
+
+
+async def diagnose_runtimes(sandbox: DockerSandbox, runtimes: Sequence[str]) -> list[Diagnosis]:
+    """Prove every limit under each runtime; returns a line for each limit, never raises."""
+    lines: list[Diagnosis] = []
+    for runtime in runtimes:
+        title = f"limits under {runtime}"
+        try:
+            report = (await sandbox.prove(runtime)).report
+        except StratlabError as error:
+            detail = f"nothing is run under it: {error.message}"
+            lines.append(Diagnosis(title, ok=False, detail=detail, remedy=error.hint))
+            continue
+        detail = f"all {len(report.findings)} are proven, in {report.seconds:.1f} s"
+        lines += [Diagnosis(title, ok=True, detail=detail), *describe_limits(report)]
     return lines
 
 
@@ -108,8 +123,12 @@ def _engine(info: EngineInfo, settings: SandboxSettings) -> Iterator[Diagnosis]:
         "runtime",
         ok=usable,
         detail=f"{settings.runtime} of {', '.join(info.runtimes)}",
-        remedy="" if usable else "Set sandbox.runtime to runc, or install runsc in the engine.",
+        remedy="" if usable else "Set sandbox.runtime to runc, or run `make gvisor`.",
     )
+    if others := sorted(RUNTIMES.intersection(info.runtimes) - {settings.runtime}):
+        asked = " ".join(f"--runtime {name}" for name in others)
+        detail = f"{', '.join(others)}; prove them with `stratlab doctor {asked}`"
+        yield Diagnosis("other runtimes", ok=True, detail=detail)
 
 
 def _user_ids(info: EngineInfo) -> Diagnosis:
@@ -122,18 +141,16 @@ def _user_ids(info: EngineInfo) -> Diagnosis:
 
 def _old_components(info: EngineInfo) -> Iterator[Diagnosis]:
     # A distribution may have patched the version that it ships, so this informs only.
-    for name, (fixed, weakness) in _FIXED_IN.items():
-        version = info.components.get(name, "")
-        numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:3])
-        if numbers and numbers < fixed:
-            wanted = ".".join(map(str, fixed))
-            yield Diagnosis(
-                f"{name} version",
-                ok=True,
-                detail=f"{version} is older than {wanted}: {weakness} is open unless your "
-                "distribution has fixed it in this version",
-                remedy=f"Install {name} {wanted} or later, or your distribution's updates.",
-            )
+    for weakness, version in open_weaknesses({"Engine": info.version, **info.components}):
+        wanted = " or ".join(weakness.fixed)
+        yield Diagnosis(
+            f"{weakness.component} {weakness.name}",
+            ok=True,
+            detail=f"{version} is older than {wanted} ({weakness.effect}); open unless your "
+            f"distribution has fixed it in this version; table of {REVIEWED}",
+            remedy=f"Install {weakness.component} {wanted}, or your distribution's updates "
+            "(for Debian see https://security-tracker.debian.org/tracker/" + weakness.name + ").",
+        )
 
 
 def _image(image_id: str, tag: str) -> Diagnosis:

@@ -162,6 +162,19 @@ class DockerEngine:
             )
         return found  # noqa: RET504 - the block above may end early, without an exception
 
+    def first_process(self, name: str) -> int:
+        """Return the host process id of a running container's first process.
+
+        Raises:
+            EngineUnavailableError: No engine answers.
+            EngineError: The engine refused, or the container does not run.
+        """
+        with self._translated("inspect container", name):
+            process = int(self._connect().inspect_container(name)["State"]["Pid"])
+        if process <= 0:
+            raise EngineError(f"the container {name} ended at once")
+        return process
+
     def read_file(self, name: str, path: str) -> bytes | None:
         """Return a small file as a container sees it, running or not; None when it is not there.
 
@@ -334,7 +347,7 @@ def _read_info(info: Mapping[str, Any], version: Mapping[str, Any]) -> EngineInf
         storage_driver=str(info.get("Driver", "")),
         runtimes=tuple(sorted(info.get("Runtimes") or {})),
         components={
-            str(part.get("Name", "")): str(part.get("Version", ""))
+            str(part.get("Name", "")): _packaged_version(part, info)
             for part in version.get("Components") or ()
         },
         security_options=tuple(info.get("SecurityOptions") or ()),
@@ -342,3 +355,11 @@ def _read_info(info: Mapping[str, Any], version: Mapping[str, Any]) -> EngineInf
         cpus=int(info.get("NCPU", 1)),
         memory_bytes=int(info.get("MemTotal", 0)),
     )
+
+
+def _packaged_version(part: Mapping[str, Any], info: Mapping[str, Any]) -> str:
+    # Debian writes the version of its package where others have a commit; it alone tells whether
+    # a fix was ported back.
+    name, version = str(part.get("Name", "")), str(part.get("Version", ""))
+    commit = (info.get(f"{name.capitalize()}Commit") or {}).get("ID", "")
+    return str(commit) if version and str(commit).startswith(version) else version

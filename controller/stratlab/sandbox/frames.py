@@ -42,6 +42,7 @@ _OUTCOMES: Final = {
     pb.TrialFailed.CAUSE_PROTOCOL: Outcome.PROTOCOL_VIOLATION,
     pb.TrialFailed.CAUSE_RUNNER: Outcome.INFRASTRUCTURE,
     pb.TrialFailed.CAUSE_OUTPUT: Outcome.OUTPUT_LIMIT,
+    pb.TrialFailed.CAUSE_WALL: Outcome.TIMEOUT_WALL,
 }
 
 
@@ -62,7 +63,9 @@ class ReadySeen:
 @final
 @dataclass(frozen=True, slots=True)
 class StartedSeen:
-    """The trial began: from here on its end is charged to the strategy."""
+    """A trial began: from here on its end is charged to the strategy."""
+
+    trial_id: str
 
 
 @final
@@ -70,6 +73,7 @@ class StartedSeen:
 class ProgressSeen:
     """A sign of life: fraction in [0, 1], bar in UTC epoch seconds, equity."""
 
+    trial_id: str
     fraction: float
     bar: int
     equity: float
@@ -78,15 +82,17 @@ class ProgressSeen:
 @final
 @dataclass(frozen=True, slots=True)
 class EndSeen:
-    """The trial ended by itself.
+    """A trial ended by itself.
 
     Attributes:
+        trial_id: Which.
         outcome: As the runner sees it.
         reason: One sentence, "" when it succeeded.
         failure: Set for STRATEGY_ERROR.
         usage: CPU time and memory as the runner measured them.
     """
 
+    trial_id: str
     outcome: Outcome
     reason: str
     failure: StrategyFailure | None
@@ -99,20 +105,44 @@ FrameEvent = HelloSeen | ReadySeen | StartedSeen | ProgressSeen | EndSeen
 class _State(Enum):
     CONNECTED = auto()
     GREETED = auto()
-    IDLE = auto()
-    REQUESTED = auto()
-    STARTED = auto()
+    READY = auto()
 
 
 _HANDSHAKE: Final = {
     "hello": (_State.CONNECTED, _State.GREETED),
-    "ready": (_State.GREETED, _State.IDLE),
+    "ready": (_State.GREETED, _State.READY),
 }
+_MISPLACED: Final = {
+    "started": "a second or misplaced start",
+    "failed": "a failure without a trial",
+}
+
+
+@final
+@dataclass(slots=True)
+class _Running:
+    # A trial between its request and its end, with what it has sent so far.
+    max_bytes: int
+    started: bool = False
+    frames: int = 0
+    size: int = 0
+
+    def count(self, size: int) -> None:
+        self.frames += 1
+        self.size += size
+        if self.frames > MAX_FRAMES_PER_TRIAL:
+            raise FrameViolationError("too many frames", outcome=Outcome.OUTPUT_LIMIT)
+        if self.size > self.max_bytes:
+            raise FrameViolationError(
+                f"more than {self.max_bytes // _MIB} MiB of frames", outcome=Outcome.OUTPUT_LIMIT
+            )
 
 
 @final
 class FrameValidator:
     """Checks the frames of one container from its first to its last.
+
+    Several trials may run at the same time.
 
     Args:
         nonce: What every frame after hello must repeat.
@@ -124,34 +154,32 @@ class FrameValidator:
         self._monotonic = monotonic
         self._state = _State.CONNECTED
         self._sequence = 0
-        self._trial_id = ""
+        self._running: dict[str, _Running] = {}
+        self._records: dict[str, TrialRecord] = {}
         self._ended: set[str] = set()
-        self._frames = 0
-        self._bytes = 0
-        self._max_bytes = MAX_FRAME_BYTES
         self._tokens = FRAME_BURST
         self._refilled = monotonic()
-        self.record = TrialRecord(frozenset(), 0, 0)
 
-    @property
-    def started(self) -> bool:
-        """Whether the requested trial has begun and not ended."""
-        return self._state is _State.STARTED
+    def has_started(self, trial_id: str) -> bool:
+        """Return whether a trial has begun and not ended."""
+        running = self._running.get(trial_id)
+        return running is not None and running.started
+
+    def record_of(self, trial_id: str) -> TrialRecord:
+        """Return what a trial has reported; nothing when it was never requested."""
+        return self._records.get(trial_id) or TrialRecord(frozenset(), 0, 0)
 
     def begin(self, trial: TrialSpec, limits: Limits) -> None:
         """Expect the frames of ``trial``, which is about to be requested.
 
         Raises:
-            RuntimeError: The container is not idle (a mistake of the caller).
+            RuntimeError: The container is not ready, or runs it (a mistake of the caller).
         """
-        if self._state is not _State.IDLE:
+        if self._state is not _State.READY or trial.trial_id in self._running:
             raise RuntimeError(f"a trial cannot begin in state {self._state.name}")
-        self._state = _State.REQUESTED
-        self._trial_id = trial.trial_id
-        self._frames = 0
-        self._bytes = 0
-        self._max_bytes = limits.output_mib * _MIB
-        self.record = TrialRecord.of(trial)
+        self._ended.discard(trial.trial_id)
+        self._running[trial.trial_id] = _Running(limits.output_mib * _MIB)
+        self._records[trial.trial_id] = TrialRecord.of(trial)
 
     def feed(self, data: bytes) -> FrameEvent | None:
         """Check one frame, record what it holds and return what the caller must act on.
@@ -159,7 +187,7 @@ class FrameValidator:
         Raises:
             FrameViolationError: The frame is not allowed; the container must be killed.
         """
-        self._count(len(data))
+        self._count_frame(len(data))
         try:
             request = pb.AttachRequest.FromString(data)
         except DecodeError:
@@ -173,23 +201,17 @@ class FrameValidator:
         require(hmac.compare_digest(request.nonce, nonce), "a frame has a wrong nonce")
         if kind in _HANDSHAKE:
             return self._handshake(kind, request)
-        return self._trial_frame(kind, request)
+        return self._trial_frame(kind, request, len(data))
 
-    def _count(self, size: int) -> None:
+    def _count_frame(self, size: int) -> None:
         require(size <= MAX_FRAME_BYTES, "a frame is too large")
         now = self._monotonic()
         elapsed = max(0.0, now - self._refilled)
         self._tokens = min(FRAME_BURST, self._tokens + elapsed * FRAMES_PER_SECOND)
         self._refilled = now
         self._tokens -= 1
-        self._frames += 1
-        self._bytes += size
-        if self._tokens < 0 or self._frames > MAX_FRAMES_PER_TRIAL:
+        if self._tokens < 0:
             raise FrameViolationError("too many frames", outcome=Outcome.OUTPUT_LIMIT)
-        if self._bytes > self._max_bytes:
-            raise FrameViolationError(
-                f"more than {self._max_bytes // _MIB} MiB of frames", outcome=Outcome.OUTPUT_LIMIT
-            )
 
     def _handshake(self, kind: str, request: pb.AttachRequest) -> FrameEvent:
         expected, following = _HANDSHAKE[kind]
@@ -199,56 +221,60 @@ class FrameValidator:
             return HelloSeen(clean_text(request.hello.runner_version, 64))
         return ReadySeen()
 
-    def _trial_frame(self, kind: str, request: pb.AttachRequest) -> FrameEvent | None:
+    def _trial_frame(self, kind: str, request: pb.AttachRequest, size: int) -> FrameEvent | None:
         frame = getattr(request, kind)
         if frame.trial_id in self._ended:
             raise FrameViolationError("a frame after the trial's end", trial_id=frame.trial_id)
-        if kind == "started":
-            require(self._state is _State.REQUESTED, "a second or misplaced start")
-        elif kind == "failed":
-            require(self._state in {_State.REQUESTED, _State.STARTED}, "a failure without a trial")
-        else:
-            require(self._state is _State.STARTED, "a frame outside a trial")
-        require(frame.trial_id == self._trial_id, "a frame about another trial")
+        misplaced = _MISPLACED.get(kind, "a frame outside a trial")
+        require(bool(self._running), misplaced)
+        require(frame.trial_id in self._running, "a frame about another trial")
+        running = self._running[frame.trial_id]
+        running.count(size)
+        if kind != "failed":
+            require(running.started is (kind != "started"), misplaced)
+        record = self._records[frame.trial_id]
         match kind:
             case "started":
-                self._state = _State.STARTED
-                return StartedSeen()
+                running.started = True
+                return StartedSeen(frame.trial_id)
             case "progress":
-                return self._progress(frame)
+                return _progress(frame, record)
             case "finished":
-                self._end()
-                return EndSeen(Outcome.SUCCEEDED, "", None, _usage(frame.usage))
+                self._end(frame.trial_id)
+                usage = _usage(frame.usage)
+                return EndSeen(frame.trial_id, Outcome.SUCCEEDED, "", None, usage)
             case "failed":
-                self._end()
+                self._end(frame.trial_id)
                 return _failed(frame)
             case "output":
-                self.record.output_tail = clean_text(frame.tail, OUTPUT_TAIL_BYTES, keep="tail")
+                record.output_tail = clean_text(frame.tail, OUTPUT_TAIL_BYTES, keep="tail")
             case _:
-                self._collect(request)
+                _collect(request, record)
         return None
 
-    def _collect(self, request: pb.AttachRequest) -> None:
-        size = len(request.log.entries) + len(request.fills.fills) + len(request.equity.bars)
-        require(size <= MAX_ENTRIES_PER_FRAME, "a frame has too many entries")
-        if self.record.entries + size > MAX_ENTRIES_PER_TRIAL:
-            raise FrameViolationError(
-                f"more than {MAX_ENTRIES_PER_TRIAL} orders, fills and equity points",
-                outcome=Outcome.OUTPUT_LIMIT,
-            )
-        self.record.add_log(request.log.entries)
-        self.record.add_fills(request.fills.fills)
-        self.record.add_equity(request.equity)
+    def _end(self, trial_id: str) -> None:
+        del self._running[trial_id]
+        self._ended.add(trial_id)
 
-    def _progress(self, frame: pb.TrialProgress) -> ProgressSeen:
-        require(0 <= frame.fraction <= 1, "a progress fraction is not in [0, 1]")
-        self.record.check_bar(frame.bar)
-        check_money(frame.equity)
-        return ProgressSeen(frame.fraction, frame.bar, frame.equity)
 
-    def _end(self) -> None:
-        self._ended.add(self._trial_id)
-        self._state = _State.IDLE
+def _collect(request: pb.AttachRequest, record: TrialRecord) -> None:
+    size = len(request.log.entries) + len(request.fills.fills) + len(request.equity.bars)
+    require(size <= MAX_ENTRIES_PER_FRAME, "a frame has too many entries")
+    if record.entries + size > MAX_ENTRIES_PER_TRIAL:
+        raise FrameViolationError(
+            f"more than {MAX_ENTRIES_PER_TRIAL} orders, fills and equity points",
+            outcome=Outcome.OUTPUT_LIMIT,
+        )
+    record.add_log(request.log.entries)
+    record.add_fills(request.fills.fills)
+    record.add_equity(request.equity)
+
+
+def _progress(frame: pb.TrialProgress, record: TrialRecord) -> ProgressSeen:
+    require(0 <= frame.fraction <= 1, "a progress fraction is not in [0, 1]")
+    record.check_bar(frame.bar)
+    check_money(frame.equity)
+    return ProgressSeen(frame.trial_id, frame.fraction, frame.bar, frame.equity)
 
 
 def _failed(frame: pb.TrialFailed) -> EndSeen:
@@ -267,7 +293,8 @@ def _failed(frame: pb.TrialFailed) -> EndSeen:
             traceback=clean_text(frame.traceback, 8_000),
         )
     reason = ": ".join(part for part in (name, message) if part)
-    return EndSeen(outcome, reason or outcome.value, failure, _usage(frame.usage))
+    reason = reason or outcome.value
+    return EndSeen(frame.trial_id, outcome, reason, failure, _usage(frame.usage))
 
 
 def _usage(usage: pb.Usage) -> Usage:

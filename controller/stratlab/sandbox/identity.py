@@ -35,6 +35,11 @@ def installation_id(home: Path) -> str:
         raise StoreError(f"the home directory {str(home)!r} cannot be written: {error}") from error
 
 
+def member_prefix(installation: str) -> str:
+    """Return what the names of all members of an installation begin with."""
+    return f"stratlab-{installation[:8]}-"
+
+
 def controller_id() -> str:
     """Return the identity of this process; no later process of any host has the same."""
     return _identity_of(os.getpid(), _start_time(os.getpid()) or "0")

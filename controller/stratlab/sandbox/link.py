@@ -54,6 +54,7 @@ class Link:
         self._call: grpc.aio.ServicerContext[bytes, bytes] | None = None
         self._attached = asyncio.Event()
         self._closed = asyncio.Event()
+        self._reading: asyncio.Task[bytes] | None = None
 
     async def open(self) -> None:
         """Listen.
@@ -86,20 +87,27 @@ class Link:
         await self._attached.wait()
 
     async def receive(self) -> bytes:
-        """Return the next frame.
+        """Return the next frame; a cancellation leaves it for the next call.
 
         Raises:
             LinkClosedError: There will be none.
         """
-        if self._call is None or self._closed.is_set():
+        reading = self.arrival()
+        await asyncio.wait({reading})
+        if reading.cancelled():
             raise LinkClosedError
-        try:
-            data = await self._call.read()
-        except (grpc.aio.BaseError, asyncio.InvalidStateError) as error:
-            raise LinkClosedError from error
-        if not isinstance(data, bytes):
-            raise LinkClosedError
+        data = reading.result()
+        self._reading = None
         return data
+
+    def arrival(self) -> "asyncio.Task[bytes]":
+        """Return the task that ends when a frame has come, or there will be none.
+
+        The frame is still to be taken by :meth:`receive`; until then this is the same task.
+        """
+        if self._reading is None:
+            self._reading = asyncio.create_task(self._read())
+        return self._reading
 
     async def send(self, response: pb.AttachResponse) -> None:
         """Send a frame.
@@ -123,11 +131,25 @@ class Link:
                 await self._stopping
         if self._server is not None:
             await self._server.stop(None)
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
         if self._made:
             with suppress(FileNotFoundError):
                 self._path.unlink()
             with suppress(FileNotFoundError):
                 self.directory.rmdir()
+
+    async def _read(self) -> bytes:
+        if self._call is None or self._closed.is_set():
+            raise LinkClosedError
+        try:
+            data = await self._call.read()
+        except (grpc.aio.BaseError, asyncio.InvalidStateError) as error:
+            raise LinkClosedError from error
+        if not isinstance(data, bytes):
+            raise LinkClosedError
+        return data
 
     async def _attach(self, _: object, context: "grpc.aio.ServicerContext[bytes, bytes]") -> None:
         if self._call is not None:

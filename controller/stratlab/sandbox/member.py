@@ -1,63 +1,45 @@
-"""The life of one single-use container: warm up, run the trials of one candidate, die."""
+"""The work of one container: it runs trials of one candidate, some beside each other, and dies.
+
+What is charged to a strategy never depends on what ran beside it: a trial that had company and
+did not succeed is run again by itself.
+"""
 
 import asyncio
 import json
-import secrets
+from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final, final
 
-import structlog
-
-from stratlab.domain.errors import EngineError, EngineUnavailableError, InfrastructureError
-from stratlab.domain.ports import FirstJudge, Lease, ProgressListener
+from stratlab.domain.ports import FirstJudge, ProgressListener
 from stratlab.domain.trial import (
+    Limits,
     Outcome,
     SandboxIdentity,
+    StrategyFailure,
     TrialBatch,
     TrialClaim,
     TrialProgress,
     TrialSpec,
     Usage,
 )
-from stratlab.sandbox.containers import Site, Workplace, launch, leased, socket_directory
-from stratlab.sandbox.engine_facts import ContainerState
+from stratlab.sandbox.containers import Workplace
 from stratlab.sandbox.entries import FrameViolationError
-from stratlab.sandbox.frames import (
-    OUTPUT_TAIL_BYTES,
-    EndSeen,
-    FrameValidator,
-    HelloSeen,
-    ProgressSeen,
-    ReadySeen,
-)
-from stratlab.sandbox.link import Link, LinkClosedError
-from stratlab.sandbox.threads import to_the_end
+from stratlab.sandbox.frames import OUTPUT_TAIL_BYTES, EndSeen, ProgressSeen
+from stratlab.sandbox.link import LinkClosedError
+from stratlab.sandbox.policy import is_gvisor
+from stratlab.sandbox.warm_member import DEATH_SECONDS, WarmMember, describe
 from stratlab_proto.runner.v1 import runner_service_pb2 as pb
 
-_log = structlog.get_logger(__name__)
-
-_POLL_SECONDS: Final = 0.1
-_DEATH_SECONDS: Final = 2.0
 _GOODBYE_SECONDS: Final = 0.2
-_TEARDOWN_SECONDS: Final = 60.0
-_NONCE_BYTES: Final = 16
+# In which the container ends a trial at its wall deadline by itself; if it does not, it is killed
+# with all that runs in it, which in company is worth a little patience.
+_GRACE_SECONDS: Final = 0.3
+_GRACE_IN_COMPANY_SECONDS: Final = 3.0
 _SIGKILL_EXIT: Final = 137
 _SIGNAL_EXIT: Final = 128
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class _Ending:
-    # How one trial ended, before it is made a claim. `fatal`: the member goes with it.
-    # `charged`: it happened, and is not run again.
-    outcome: Outcome
-    reason: str
-    usage: Usage
-    end: EndSeen | None = None
-    fatal: bool = True
-    charged: bool = True
+_MIB: Final = 1 << 20
 
 
 @final
@@ -66,251 +48,245 @@ class MemberReport:
     """What a member brought home.
 
     Attributes:
-        claims: One for each of the first trials, in order.
-        lost: Why the next trial, which was begun, must be run again; "" when it was not.
+        claims: Of the trials that ended, in the order of their ends.
+        lost: Why a trial that was asked for must be run again; "" when none must.
         stopped: Whether the judge of the first trial wants no others.
+        suspects: Trials that ran when the member died, none of them known to have done it: they
+            had company.
+        answered: Whether the member said anything about any trial.
     """
 
     claims: tuple[TrialClaim, ...]
     lost: str = ""
     stopped: bool = False
+    suspects: tuple[str, ...] = ()
+    answered: bool = True
+
+
+@final
+@dataclass(slots=True)
+class _Run:
+    # A trial between its request and its end. `began`: by the clock of measurements;
+    # `deadline`: by that of the event loop.
+    trial: TrialSpec
+    limits: Limits
+    began: float
+    deadline: float
+    alone: bool
+
+    @property
+    def patience_ends(self) -> float:
+        return self.deadline + (_GRACE_SECONDS if self.alone else _GRACE_IN_COMPANY_SECONDS)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Death:
+    # Why a member cannot go on; both as in MemberReport.
+    lost: str = ""
+    suspects: tuple[str, ...] = ()
 
 
 @final
 class Member:
-    """One container for some trials of one batch; :meth:`run` once.
+    """What a warm container does for a batch; :meth:`run` once.
 
     Args:
         workplace: Engine, leases and the rest.
-        site: Image, runtime, limits and data.
+        warm: The container; its owner closes it.
         batch: Where the source comes from.
-        startup_seconds: Deadline for becoming ready.
         on_progress: Called on the event loop with every sign of life.
+        waited_seconds: How long the batch waited for the container, told with the first claim.
     """
 
     def __init__(
         self,
         workplace: Workplace,
-        site: Site,
+        warm: WarmMember,
         batch: TrialBatch,
-        startup_seconds: float,
         on_progress: ProgressListener,
+        waited_seconds: float = 0.0,
     ) -> None:
         self._workplace = workplace
-        self._site = site
+        self._warm = warm
         self._batch = batch
-        self._startup_seconds = startup_seconds
         self._on_progress = on_progress
-        self._nonce = secrets.token_bytes(_NONCE_BYTES)
-        self._frames = FrameValidator(self._nonce, workplace.clock.monotonic)
+        self._waited_seconds = waited_seconds
+        self._running: dict[str, _Run] = {}
+        self._claims: list[TrialClaim] = []
+        self._doubtful: list[TrialSpec] = []
+        self._answered = False
 
     async def run(
-        self, trials: Sequence[TrialSpec], judge_first: FirstJudge | None = None
+        self,
+        trials: Sequence[TrialSpec],
+        judge_first: FirstJudge | None = None,
+        lanes: int = 1,
     ) -> MemberReport:
-        """Run ``trials`` in order until one ends the member.
+        """Run ``trials`` until all have ended or one has ended the member.
 
-        Trials behind the last claim say nothing yet and may be run in another member, unless
+        Trials without a claim say nothing yet and may be run in another member, unless
         ``judge_first``, asked about the first claim, has stopped them.
 
+        Args:
+            trials: Of the batch.
+            judge_first: Asked while no other trial runs.
+            lanes: Trials that run at the same time.
+
         Raises:
-            EngineError: The container did not become ready.
-            EngineUnavailableError: No engine answers.
-            SandboxNotReadyError: The image is gone.
-            UnsafeConfigurationError: The policy refuses the limits.
+            EngineError, EngineUnavailableError: The engine does not say how the container ended.
         """
-        lifetime = (
-            self._startup_seconds
-            + self._batch.limits.wall_seconds * len(trials)
-            + _TEARDOWN_SECONDS
-        )
-        campaign_id = self._batch.campaign_id
-        async with leased(self._workplace, self._site, campaign_id, lifetime) as lease:
-            link = Link(socket_directory(self._workplace, lease), lease.uid)
-            try:
-                return await self._live(link, lease, trials, judge_first)
-            finally:
-                await to_the_end(self._die(link, lease))
-
-    async def _live(
-        self,
-        link: Link,
-        lease: Lease,
-        trials: Sequence[TrialSpec],
-        judge_first: FirstJudge | None,
-    ) -> MemberReport:
-        began = self._workplace.clock.monotonic()
-        await link.open()
-        await launch(self._workplace, self._site, lease, link.directory)
-        await self._warm_up(link, lease)
-        startup = self._workplace.clock.monotonic() - began
-        _log.debug("member ready", member=lease.member_id, startup_seconds=round(startup, 3))
-        claims: list[TrialClaim] = []
+        death: _Death | None = None
         stopped = False
+        rest = trials
         try:
-            for trial in trials:
-                ending = await self._run_trial(link, lease, trial)
-                if not ending.charged:
-                    return MemberReport(tuple(claims), lost=ending.reason)
-                claims.append(self._claim(lease, trial, ending, 0.0 if claims else startup))
-                if judge_first is not None and len(claims) == 1:
-                    stopped = not await judge_first(claims[0])
-                if ending.fatal:
-                    return MemberReport(tuple(claims), stopped=stopped)
-                if stopped:
-                    break
-            await self._farewell(link)
+            if judge_first is not None:
+                death = await self._run_all(trials[:1], 1)
+                rest = trials[1:]
+                if self._claims:
+                    stopped = not await judge_first(self._claims[0])
+            if death is None and not stopped:
+                death = await self._run_all(rest, lanes)
+            while death is None and self._doubtful:
+                death = await self._run_all([self._doubtful.pop(0)], 1)
+            if death is None:
+                await self._farewell()
         except FrameViolationError as violation:
-            # About a trial that had ended: its claim is void; one that runs is innocent.
-            return MemberReport(_voided(claims, violation), stopped=stopped)
-        return MemberReport(tuple(claims), stopped=stopped)
+            # About a trial that had ended: its claim is void; those that run are innocent.
+            return MemberReport(_voided(self._claims, violation), stopped=stopped)
+        death = death or _Death()
+        return MemberReport(
+            tuple(self._claims), death.lost, stopped, death.suspects, self._answered
+        )
 
-    async def _die(self, link: Link, lease: Lease) -> None:
-        # Killed before anything else: closing the link may take a moment.
-        with suppress(InfrastructureError, EngineUnavailableError):
-            await self._workplace.threads.call(self._workplace.engine.kill, lease.member_id)
-        await link.close()
+    async def _run_all(self, trials: Sequence[TrialSpec], lanes: int) -> _Death | None:
+        # None when all have ended and the member lives.
+        waiting = deque(trials)
+        loop = asyncio.get_running_loop()
+        while waiting or self._running:
+            try:
+                while waiting and len(self._running) < lanes:
+                    await self._begin(waiting.popleft())
+                # The timer is the event loop's: whether frames come or stall does not matter.
+                deadline = min(run.patience_ends for run in self._running.values())
+                async with asyncio.timeout_at(deadline):
+                    data = await self._warm.link.receive()
+                death = self._hear(data) if loop.time() < deadline else self._late()
+            except TimeoutError:
+                death = self._late()
+            except FrameViolationError as violation:
+                if violation.trial_id:
+                    raise
+                death = self._guilty(violation.outcome, violation.reason)
+            except LinkClosedError:
+                death = await self._post_mortem()
+            if death is not None:
+                return death
+        return None
 
-    async def _warm_up(self, link: Link, lease: Lease) -> None:
-        # Raises EngineError: before it is ready nothing of a strategy has run in there.
-        handshake = asyncio.create_task(self._handshake(link))
-        death = asyncio.create_task(self._death(lease, within=None))
-        try:
-            await asyncio.wait(
-                {handshake, death},
-                timeout=self._startup_seconds,
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-            if handshake.done():
-                handshake.result()
-            elif death.done():
-                state = death.result()
-                raise EngineError(
-                    f"a container ended while it started: {_describe(state)}",
-                    hint="Run `make image`, then `stratlab doctor`.",
-                )
-            else:
-                raise EngineError(
-                    f"a container was not ready within {self._startup_seconds:g} s",
-                    hint="Raise sandbox.startup_seconds, or lower sandbox.members.",
-                )
-        except LinkClosedError as error:
-            state = await self._death(lease, within=_DEATH_SECONDS)
-            raise EngineError(
-                f"a container hung up while it started: {_describe(state)}",
-                hint="Run `make image`, then `stratlab doctor`.",
-            ) from error
-        except FrameViolationError as error:
-            raise EngineError(f"a container did not greet as it should: {error!r}") from error
-        finally:
-            handshake.cancel()
-            death.cancel()
-            await asyncio.gather(handshake, death, return_exceptions=True)
-
-    async def _handshake(self, link: Link) -> None:
-        await link.attached()
-        if not isinstance(self._frames.feed(await link.receive()), HelloSeen):
-            raise FrameViolationError("no hello")
-        await link.send(pb.AttachResponse(welcome=pb.Welcome(nonce=self._nonce)))
-        if not isinstance(self._frames.feed(await link.receive()), ReadySeen):
-            raise FrameViolationError("no ready")
-
-    async def _run_trial(self, link: Link, lease: Lease, trial: TrialSpec) -> _Ending:
+    async def _begin(self, trial: TrialSpec) -> None:
         limits = self._batch.limits_of(trial)
-        clock = self._workplace.clock
-        began = clock.monotonic()
-        self._frames.begin(trial, limits)
-        try:
-            # The timer is the event loop's: whether frames come or stall does not matter.
-            async with asyncio.timeout(limits.wall_seconds):
-                await link.send(pb.AttachResponse(run=_request(self._batch, trial)))
-                end = await self._follow(link, trial)
-        except TimeoutError:
-            reason = f"not done after {limits.wall_seconds} s"
-            return _Ending(Outcome.TIMEOUT_WALL, reason, Usage(clock.monotonic() - began))
-        except FrameViolationError as violation:
-            if violation.trial_id:
-                raise
-            elapsed = clock.monotonic() - began
-            return _Ending(violation.outcome, violation.reason, Usage(elapsed))
-        except LinkClosedError:
-            elapsed = clock.monotonic() - began
-            return await self._post_mortem(lease, Usage(elapsed))
-        usage = replace(end.usage, wall_seconds=clock.monotonic() - began)
-        # A fault of the runner may lie in what this container has become: try another.
-        charged = not end.outcome.is_retried
-        return _Ending(end.outcome, end.reason, usage, end, fatal=False, charged=charged)
+        self._warm.frames.begin(trial, limits)
+        deadline = asyncio.get_running_loop().time() + limits.wall_seconds
+        for run in self._running.values():
+            run.alone = False
+        began = self._workplace.clock.monotonic()
+        self._running[trial.trial_id] = _Run(
+            trial, limits, began, deadline, alone=not self._running
+        )
+        await self._warm.link.send(
+            pb.AttachResponse(run=_request(self._batch, trial, self._warm.site.runtime))
+        )
 
-    async def _follow(self, link: Link, trial: TrialSpec) -> EndSeen:
-        while True:
-            match self._frames.feed(await link.receive()):
-                case EndSeen() as end:
-                    return end
-                case ProgressSeen(fraction, bar, equity):
-                    self._on_progress(
-                        TrialProgress(
-                            self._batch.campaign_id, trial.trial_id, fraction, bar, equity
-                        )
-                    )
+    def _hear(self, data: bytes) -> _Death | None:
+        event = self._warm.frames.feed(data)
+        self._answered = True
+        match event:
+            case ProgressSeen(trial_id, fraction, bar, equity):
+                campaign_id = self._batch.campaign_id
+                self._on_progress(TrialProgress(campaign_id, trial_id, fraction, bar, equity))
+            case EndSeen() as end:
+                return self._ended(end)
+        return None
 
-    async def _post_mortem(self, lease: Lease, usage: Usage) -> _Ending:
+    def _ended(self, end: EndSeen) -> _Death | None:
+        run = self._running.pop(end.trial_id)
+        if end.outcome.is_retried:
+            # A fault of the runner may lie in what this container has become: try another.
+            return _Death(end.reason, () if run.alone else (end.trial_id, *self._running))
+        usage = replace(end.usage, wall_seconds=self._elapsed(run))
+        most = run.limits.memory_mib * _MIB
+        succeeded = end.outcome is Outcome.SUCCEEDED and usage.max_rss_bytes <= most
+        if run.alone or succeeded:
+            self._claim(run, end.outcome, end.reason, usage, end.failure)
+        else:
+            self._doubtful.append(run.trial)
+        return None
+
+    def _late(self) -> _Death:
+        seconds = min(run.limits.wall_seconds for run in self._running.values())
+        return self._guilty(Outcome.TIMEOUT_WALL, f"not done after {seconds} s")
+
+    def _guilty(self, outcome: Outcome, reason: str) -> _Death:
+        # Of something that the member does not survive: the trial that ran, if it was one.
+        (run, *others) = self._running.values()
+        if others or not run.alone:
+            return _Death(reason, tuple(self._running))
+        self._claim(run, outcome, reason, Usage(self._elapsed(run)), None)
+        return _Death()
+
+    async def _post_mortem(self) -> _Death:
         # Nothing inside can send SIGKILL to the first process of its own namespace, so that
         # exit without the memory flag came from outside: the trial is lost, not guilty.
-        state = await self._death(lease, within=_DEATH_SECONDS)
+        state = await self._warm.death(within=DEATH_SECONDS)
         if state is None:
-            return _Ending(Outcome.LOST, "the container was removed", usage, charged=False)
-        description = _describe(state)
+            return _Death("the container was removed")
+        description = describe(state)
         if state.running:
             reason = "the container closed its stream and went on"
-            return _Ending(Outcome.PROTOCOL_VIOLATION, reason, usage)
+            return self._guilty(Outcome.PROTOCOL_VIOLATION, reason)
         if state.oom_killed:
-            reason = f"more than {self._batch.limits.memory_mib} MiB of memory"
-            return _Ending(Outcome.OUT_OF_MEMORY, reason, usage)
-        if state.exit_code == _SIGKILL_EXIT or not self._frames.started:
-            return _Ending(Outcome.LOST, description, usage, charged=False)
+            reason = f"more than {self._warm.site.limits.memory_mib} MiB of memory"
+            return self._guilty(Outcome.OUT_OF_MEMORY, reason)
+        started = any(map(self._warm.frames.has_started, self._running))
+        if state.exit_code == _SIGKILL_EXIT or not started:
+            return _Death(description)
         if state.exit_code > _SIGNAL_EXIT:
-            return _Ending(Outcome.SIGNAL, description, usage)
-        return _Ending(Outcome.PROTOCOL_VIOLATION, description, usage)
+            return self._guilty(Outcome.SIGNAL, description)
+        return self._guilty(Outcome.PROTOCOL_VIOLATION, description)
 
-    async def _death(self, lease: Lease, within: float | None) -> ContainerState | None:
-        # The state once the container does not run; when `within` is up, as it is then.
-        clock = self._workplace.clock
-        began = clock.monotonic()
-        seen = False
-        while True:
-            state = await self._workplace.threads.call(
-                self._workplace.engine.state, lease.member_id
-            )
-            waited = clock.monotonic() - began
-            over = within is not None and waited >= within
-            if state is None or over:
-                return state
-            if not state.running:
-                # The kernel's word on memory may arrive after that on the exit.
-                if seen or state.oom_killed or state.exit_code != _SIGKILL_EXIT:
-                    return state
-                seen = True
-            await asyncio.sleep(_POLL_SECONDS)
-
-    async def _farewell(self, link: Link) -> None:
+    async def _farewell(self) -> None:
         # What is still on the way after the last end is read: honest runners send nothing.
         with suppress(LinkClosedError, TimeoutError):
             async with asyncio.timeout(_GOODBYE_SECONDS):
-                await link.send(pb.AttachResponse(goodbye=pb.Goodbye()))
+                await self._warm.link.send(pb.AttachResponse(goodbye=pb.Goodbye()))
                 while True:
-                    self._frames.feed(await link.receive())
+                    self._warm.frames.feed(await self._warm.link.receive())
 
-    def _claim(self, lease: Lease, trial: TrialSpec, ending: _Ending, startup: float) -> TrialClaim:
-        record = self._frames.record
-        return TrialClaim(
-            trial_id=trial.trial_id,
-            outcome=ending.outcome,
-            reason=ending.reason,
+    def _elapsed(self, run: _Run) -> float:
+        return self._workplace.clock.monotonic() - run.began
+
+    def _claim(
+        self,
+        run: _Run,
+        outcome: Outcome,
+        reason: str,
+        usage: Usage,
+        failure: StrategyFailure | None,
+    ) -> None:
+        record = self._warm.frames.record_of(run.trial.trial_id)
+        startup = 0.0 if self._claims else self._waited_seconds
+        lease = self._warm.lease
+        claim = TrialClaim(
+            trial_id=run.trial.trial_id,
+            outcome=outcome,
+            reason=reason,
             log=tuple(record.log),
             fills=tuple(record.fills),
             equity=tuple(record.equity),
-            failure=ending.end.failure if ending.end else None,
+            failure=failure,
             output_tail=record.output_tail,
-            usage=replace(ending.usage, startup_seconds=startup),
+            usage=replace(usage, startup_seconds=startup),
             sandbox=SandboxIdentity(
                 member_id=lease.member_id,
                 image_id=lease.image_id,
@@ -318,9 +294,10 @@ class Member:
                 seccomp_digest=self._workplace.profile.digest,
             ),
         )
+        self._claims.append(claim)
 
 
-def _request(batch: TrialBatch, trial: TrialSpec) -> pb.RunTrial:
+def _request(batch: TrialBatch, trial: TrialSpec, runtime: str) -> pb.RunTrial:
     limits, cost = batch.limits_of(trial), trial.cost_model
     return pb.RunTrial(
         trial_id=trial.trial_id,
@@ -336,10 +313,13 @@ def _request(batch: TrialBatch, trial: TrialSpec) -> pb.RunTrial:
         max_leverage=limits.max_leverage,
         max_position_shares=limits.max_position_shares or 0,
         cpu_seconds=limits.cpu_seconds,
+        wall_seconds=limits.wall_seconds,
         seed=trial.seed,
         output_tail_bytes=OUTPUT_TAIL_BYTES,
         max_output_bytes=limits.output_mib << 20,
         symbols=trial.market.symbols,
+        # Under runc the kernel ends the greedy process alone; gVisor would die as a whole.
+        added_memory_bytes=limits.memory_mib << 20 if is_gvisor(runtime) else 0,
     )
 
 
@@ -351,11 +331,3 @@ def _voided(claims: Sequence[TrialClaim], violation: FrameViolationError) -> tup
         else claim
         for claim in claims
     )
-
-
-def _describe(state: ContainerState | None) -> str:
-    if state is None:
-        return "it was removed"
-    if state.error:
-        return state.error
-    return f"exit code {state.exit_code}" + (", out of memory" if state.oom_killed else "")

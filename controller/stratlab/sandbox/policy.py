@@ -13,8 +13,8 @@ from stratlab.sandbox.host_paths import SAME_PATHS, HostPaths
 from stratlab.sandbox.labels import ContainerLabels
 from stratlab.sandbox.seccomp import SeccompProfile
 
-RUNTIMES: Final = frozenset({"runc", "runsc"})
-"""Runtimes that the policy was written for."""
+RUNTIMES: Final = frozenset({"runc", "runsc", "runsc-plain"})
+"""Runtimes that the policy was written for; ``docker/gvisor.sh`` registers the last two."""
 
 SOCKET_TARGET: Final = "/run/stratlab"
 """Where a member finds the directory of its socket."""
@@ -49,6 +49,8 @@ ENVIRONMENT: Final[Mapping[str, str]] = MappingProxyType(
 
 _MIB: Final = 1 << 20
 _NPROC_ROOM: Final = 8
+_SENTRY_TASKS: Final = 512
+_TASKS_PER_TASK: Final = 8
 _IMAGE_ID = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -124,13 +126,15 @@ def member_config(
     if request.command:
         config["Entrypoint"] = list(request.command)
         config["Cmd"] = []
+    gvisor = is_gvisor(request.runtime)
+    seccomp = profile.text_for_sentry if gvisor else profile.text
     config["HostConfig"] |= {
         "Runtime": request.runtime,
-        "SecurityOpt": ["no-new-privileges:true", f"seccomp={profile.text}"],
+        "SecurityOpt": ["no-new-privileges:true", f"seccomp={seccomp}"],
         "Memory": limits.memory_mib * _MIB,
         "MemorySwap": limits.memory_mib * _MIB,
         "NanoCpus": round(limits.cpus * 1e9),
-        "PidsLimit": limits.pids,
+        "PidsLimit": host_task_limit(limits.pids) if gvisor else limits.pids,
         "Ulimits": [
             {"Name": name, "Soft": value, "Hard": value} for name, value in sorted(ulimits.items())
         ],
@@ -158,7 +162,21 @@ def process_limit(runtime: str, pids: int) -> int:
     holds; the limit counts all processes of a user id on the host, and another installation
     may lease the same id, so it leaves room and is only a second wall.
     """
-    return pids if runtime == "runsc" else _NPROC_ROOM * pids
+    return pids if is_gvisor(runtime) else _NPROC_ROOM * pids
+
+
+def is_gvisor(runtime: str) -> bool:
+    """Return whether members of ``runtime`` run on a kernel of their own in user space."""
+    return runtime.startswith("runsc")
+
+
+def host_task_limit(pids: int) -> int:
+    """Return how many tasks of the host a gVisor member with ``pids`` processes may have.
+
+    gVisor itself has tasks, and more than one for each of the strategy's; RLIMIT_NPROC inside is
+    the exact limit, and this one bounds what an escape from the kernel in user space could start.
+    """
+    return _SENTRY_TASKS + _TASKS_PER_TASK * pids
 
 
 def job_config(
@@ -266,18 +284,13 @@ def _mount(host: HostTraits, source: Path, target: str, *, read_only: bool) -> d
     }
 
 
-def _check_member(request: MemberRequest, host: HostTraits) -> None:
-    limits = request.limits
+def check_limits(limits: Limits, host: HostTraits) -> None:
+    """Check the limits of trials, also where a container that was made before will serve them.
+
+    Raises:
+        UnsafeConfigurationError: One of them is none, or more than the host has.
+    """
     checks = (
-        (request.runtime in RUNTIMES, f"the runtime {request.runtime!r} is unknown"),
-        (
-            _IMAGE_ID.fullmatch(request.image_id) is not None,
-            f"{request.image_id!r} is no image id; tags can change their meaning",
-        ),
-        (
-            MIN_UID <= request.uid <= MAX_UID,
-            f"the uid {request.uid} may belong to somebody on this host",
-        ),
         (
             limits.memory_mib >= MIN_MEMORY_MIB,
             f"memory_mib={limits.memory_mib} is below {MIN_MEMORY_MIB}",
@@ -297,6 +310,23 @@ def _check_member(request: MemberRequest, host: HostTraits) -> None:
     )
     for holds, complaint in checks:
         _require(holds, complaint)
+
+
+def _check_member(request: MemberRequest, host: HostTraits) -> None:
+    checks = (
+        (request.runtime in RUNTIMES, f"the runtime {request.runtime!r} is unknown"),
+        (
+            _IMAGE_ID.fullmatch(request.image_id) is not None,
+            f"{request.image_id!r} is no image id; tags can change their meaning",
+        ),
+        (
+            MIN_UID <= request.uid <= MAX_UID,
+            f"the uid {request.uid} may belong to somebody on this host",
+        ),
+    )
+    for holds, complaint in checks:
+        _require(holds, complaint)
+    check_limits(request.limits, host)
 
 
 def _check_cgroup_parent(host: HostTraits) -> None:

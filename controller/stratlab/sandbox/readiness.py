@@ -26,11 +26,12 @@ _CHECK_SECONDS: Final = 120.0
 @final
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What a successful proof allows to run: this image on this host."""
+    """What a successful proof allows to run: this image on this host, which has so much memory."""
 
     image_id: str
     host: HostTraits
     report: CanaryReport
+    memory_mib: int
 
 
 @final
@@ -144,7 +145,7 @@ class Readiness:
         if runtime not in info.runtimes:
             raise SandboxNotReadyError(
                 f"the Docker engine has no runtime {runtime!r}",
-                hint=f"Set sandbox.runtime to one of {', '.join(info.runtimes)}, or install it.",
+                hint="Use another one, or install it: for runsc run `make gvisor` as root.",
                 runtime=runtime,
             )
         host = HostTraits(
@@ -154,7 +155,7 @@ class Readiness:
         await threads.call(check_mounts, engine, image_id, host, self._labels(), self._mounted())
         report = await prove(self._workplace, image_id, runtime, host)
         report.require_all()
-        return Proof(image_id, host, report)
+        return Proof(image_id, host, report, info.memory_bytes >> 20)
 
     def _labels(self) -> ContainerLabels:
         shop = self._workplace

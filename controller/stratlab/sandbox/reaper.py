@@ -11,9 +11,10 @@ import structlog
 
 from stratlab.domain.errors import EngineUnavailableError, InfrastructureError
 from stratlab.domain.ports import Clock, Lease, Leases
+from stratlab.sandbox.cgroups import MemberCgroups
 from stratlab.sandbox.engine import DockerEngine
 from stratlab.sandbox.engine_facts import ContainerSummary
-from stratlab.sandbox.identity import abandoned_socket_roots, may_be_alive
+from stratlab.sandbox.identity import abandoned_socket_roots, may_be_alive, member_prefix
 from stratlab.sandbox.labels import INSTALLATION_LABEL, ContainerKind, ContainerLabels
 from stratlab.sandbox.threads import Threads
 
@@ -46,6 +47,7 @@ class Reaper:
             for certain; in a container a controller does not see whether others are.
         left: Names of this controller's own containers that are done; those that a sweep has
             removed are taken out.
+        cgroups: Where control groups of members are that the controller made.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Reaper:
         sockets: Path | None = None,
         only_controller: str = "",
         left: set[str] | None = None,
+        cgroups: MemberCgroups | None = None,
     ) -> None:
         self._engine = engine
         self._leases = leases
@@ -66,6 +69,7 @@ class Reaper:
         self._sockets = sockets
         self._only_controller = only_controller
         self._left = left if left is not None else set()
+        self._cgroups = cgroups
 
     def sweep(self) -> SweepReport:
         """Remove every container of ours that is orphaned or late, and what belongs to it.
@@ -94,6 +98,9 @@ class Reaper:
         for member_id in released:
             self._leases.release(member_id)
         self._left.difference_update(removed, released)
+        if self._cgroups is not None:
+            # A member gets its group after its lease, so whose lease is missing now has ended.
+            self._cgroups.sweep(member_prefix(self._installation), set(leases) - set(released))
         directories = [
             str(path) for path in abandoned_socket_roots(self._installation, self._sockets)
         ]
@@ -145,6 +152,8 @@ class Reaper:
         return may_be_alive(controller)
 
     def _remove(self, name: str) -> bool:
+        if self._cgroups is not None:
+            self._cgroups.kill(name)
         try:
             self._engine.remove(name)
         except (InfrastructureError, EngineUnavailableError) as error:

@@ -1,9 +1,9 @@
-"""The port ``Sandbox``: deals containers to batches, and tries again what was nobody's fault."""
+"""The port ``Sandbox``: runs batches to their end, and tries again what was nobody's fault."""
 
 import asyncio
-import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Final, Self, final
 
@@ -25,23 +25,28 @@ from stratlab.domain.errors import (
     StratlabError,
 )
 from stratlab.domain.flag import Flag
+from stratlab.domain.market import Tier
 from stratlab.domain.ports import Clock, FirstJudge, Leases, MarketData, ProgressListener
 from stratlab.domain.trial import (
     Outcome,
     SandboxIdentity,
     TrialBatch,
     TrialClaim,
+    TrialPurpose,
     TrialSpec,
 )
-from stratlab.sandbox.containers import Site, Workplace
+from stratlab.sandbox.cgroups import MemberCgroups, mounted_version
+from stratlab.sandbox.containers import Site, Workplace, data_stamp
+from stratlab.sandbox.dealer import Dealer
 from stratlab.sandbox.engine import DockerEngine
 from stratlab.sandbox.host_paths import HostPaths
 from stratlab.sandbox.identity import controller_id, installation_id, socket_root
-from stratlab.sandbox.member import Member, MemberReport
+from stratlab.sandbox.member import MemberReport
+from stratlab.sandbox.policy import HostTraits, check_limits
+from stratlab.sandbox.pool_stats import PoolStats
 from stratlab.sandbox.readiness import Proof, Readiness
 from stratlab.sandbox.reaper import Reaper
 from stratlab.sandbox.seccomp import load_seccomp_profile
-from stratlab.sandbox.slots import FairSlots
 from stratlab.sandbox.sockets import make_socket_root
 from stratlab.sandbox.threads import Threads
 from stratlab.settings import SandboxSettings
@@ -109,8 +114,11 @@ class DockerSandbox:
             sockets=sockets,
             only_controller=controller if alone else "",
             left=self._workplace.left,
+            cgroups=MemberCgroups(
+                HostTraits(cgroup_version=mounted_version(), cgroup_parent=settings.cgroup_parent)
+            ),
         )
-        self._slots = FairSlots(settings.members or os.cpu_count() or 1)
+        self._dealer = Dealer(self._workplace, settings)
         self._background: list[asyncio.Task[None]] = []
 
     @classmethod
@@ -164,11 +172,16 @@ class DockerSandbox:
         """Begin the background work."""
         self._background.append(asyncio.create_task(self._boot(), name="sandbox-boot"))
 
+    def stop_warming(self) -> None:
+        """Remove what waits for work in the background, because no more work will come."""
+        self._dealer.shut()
+
     async def stop(self) -> None:
         """End the background work and remove our sockets; batches must have ended."""
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
+        await self._dealer.close()
         await self._readiness.close()
         if self._workplace.left:
             with suppress(InfrastructureError, EngineUnavailableError):
@@ -186,6 +199,11 @@ class DockerSandbox:
     def proof(self) -> Proof | None:
         """The proof of the configured runtime, None while there is none."""
         return self._readiness.known(self._settings.runtime)
+
+    @property
+    def pool_stats(self) -> PoolStats:
+        """How many batches found a container waiting, and what there is now."""
+        return self._dealer.stats
 
     async def prove(self, runtime: str = "") -> Proof:
         """Return the proof of ``runtime`` (default: the configured one), making it if needed.
@@ -227,31 +245,66 @@ class DockerSandbox:
             return []
         _check(batch)
         proof = await self.prove(batch.runtime)
-        first = batch.trials[0]
-        directory = await self._threads.call(
-            self._market_data.mount, first.market.data_set, first.window.tier
-        )
-        site = Site(proof.image_id, batch.runtime, proof.host, batch.limits, directory.resolve())
-        claims: list[TrialClaim] = []
+        check_limits(batch.limits, proof.host)
+        self._dealer.know_host(proof.memory_mib)
+        site, ahead = await self._threads.call(self._sites, proof, batch)
+        claims: dict[str, TrialClaim] = {}
+        suspects: tuple[str, ...] = ()
         judge = judge_first
-        while len(claims) < len(batch.trials):
-            pending = batch.trials[len(claims) :]
-            report = await self._some_claims(site, batch, pending, on_progress, judge)
+        while pending := [trial for trial in batch.trials if trial.trial_id not in claims]:
+            pending = [trial for trial in pending if trial.trial_id in suspects] or pending
+            report = await self._some_claims(
+                partial(
+                    self._dealer.deal,
+                    site,
+                    batch,
+                    pending,
+                    on_progress,
+                    judge,
+                    ahead=ahead,
+                    alone=bool(suspects),
+                ),
+                site,
+                batch,
+                pending,
+            )
             if report.stopped or (judge is not None and report.claims[0].outcome.is_retried):
                 return list(report.claims[:1])
-            claims += report.claims
+            claims |= {claim.trial_id: claim for claim in report.claims}
+            suspects = report.suspects
             judge = None
-        return claims
+        return [claims[trial.trial_id] for trial in batch.trials]
+
+    def _sites(self, proof: Proof, batch: TrialBatch) -> tuple[Site, Site | None]:
+        # With what comes next: a campaign whose candidate does well in training validates it.
+        tier = batch.trials[0].window.tier
+        site = self._site(proof, batch, tier)
+        if tier is not Tier.TRAIN or batch.trials[-1].purpose is not TrialPurpose.SEARCH:
+            return site, None
+        try:
+            return site, self._site(proof, batch, Tier.VALIDATION)
+        except StratlabError:
+            return site, None  # a data set without one
+
+    def _site(self, proof: Proof, batch: TrialBatch, tier: Tier) -> Site:
+        directory = self._market_data.mount(batch.trials[0].market.data_set, tier).resolve()
+        return Site(
+            proof.image_id,
+            batch.runtime,
+            proof.host,
+            batch.limits,
+            directory,
+            data_stamp=data_stamp(directory),
+        )
 
     async def _some_claims(
         self,
+        deal: Callable[[], Awaitable[MemberReport]],
         site: Site,
         batch: TrialBatch,
         pending: Sequence[TrialSpec],
-        on_progress: ProgressListener,
-        judge: FirstJudge | None,
     ) -> MemberReport:
-        # At least one claim, from the first member that gets that far.
+        # At least one claim, from the first member that gets that far, or fewer suspects.
         try:
             async for attempt in AsyncRetrying(
                 # An engine that hangs is not asked three times.
@@ -261,9 +314,15 @@ class DockerSandbox:
                 reraise=True,
             ):
                 with attempt:
-                    return await self._claims_of_one_member(
-                        site, batch, pending, on_progress, judge
-                    )
+                    report = await deal()
+                    if report.lost:
+                        campaign_id = batch.campaign_id
+                        _log.warning("trial lost", campaign=campaign_id, reason=report.lost)
+                    if not report.claims and not report.suspects:
+                        raise _TrialLostError(  # noqa: TRY301 - for the retrying around it
+                            report.lost or "the container returned nothing"
+                        )
+                    return report
         except _TrialLostError as error:
             return MemberReport((self._infrastructure(site, pending[0], error.message),))
         except InfrastructureError as error:
@@ -271,31 +330,13 @@ class DockerSandbox:
                 tuple(self._infrastructure(site, trial, error.message) for trial in pending)
             )
         except SandboxNotReadyError:
+            self._dealer.drain()
             self._readiness.invalidate(batch.runtime)
             raise
         except EngineUnavailableError:
-            self._readiness.invalidate_all()
+            self._forget_proofs()
             raise
         raise AssertionError("unreachable: tenacity returns or raises")
-
-    async def _claims_of_one_member(
-        self,
-        site: Site,
-        batch: TrialBatch,
-        pending: Sequence[TrialSpec],
-        on_progress: ProgressListener,
-        judge: FirstJudge | None,
-    ) -> MemberReport:
-        async with self._slots.turn(batch.campaign_id):
-            member = Member(
-                self._workplace, site, batch, self._settings.startup_seconds, on_progress
-            )
-            report = await member.run(pending, judge)
-        if report.lost:
-            _log.warning("trial lost", campaign=batch.campaign_id, reason=report.lost)
-        if not report.claims:
-            raise _TrialLostError(report.lost or "the container returned nothing")
-        return report
 
     def _infrastructure(self, site: Site, trial: TrialSpec, reason: str) -> TrialClaim:
         return TrialClaim(
@@ -309,6 +350,11 @@ class DockerSandbox:
             ),
         )
 
+    def _forget_proofs(self) -> None:
+        # What waits was made under a proof that no longer holds.
+        self._dealer.drain()
+        self._readiness.invalidate_all()
+
     async def _boot(self) -> None:
         try:
             await self._threads.call(self._reaper.sweep)
@@ -316,7 +362,7 @@ class DockerSandbox:
             _log.warning("reconciling failed, will be tried again", error=str(error))
         self._background.append(
             asyncio.create_task(
-                self._reaper.keep_sweeping(self._threads, self._readiness.invalidate_all),
+                self._reaper.keep_sweeping(self._threads, self._forget_proofs),
                 name="sandbox-reaper",
             )
         )

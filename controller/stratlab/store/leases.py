@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import final
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, update
 
 from stratlab.domain.errors import AlreadyExistsError, LimitExceededError
 from stratlab.domain.ports import Lease
@@ -51,6 +52,15 @@ class SqlLeases:
                 )
             )
         return acquired
+
+    def assign(self, member_id: str, campaign_id: str, deadline: datetime) -> None:
+        """Give a lease to a campaign, with a new deadline; no error when it is gone."""
+        with self._database.write() as connection:
+            connection.execute(
+                update(leases)
+                .where(leases.c.member_id == member_id)
+                .values(campaign_id=campaign_id, deadline=to_microseconds(deadline))
+            )
 
     def release(self, member_id: str) -> None:
         """Delete a lease; no error when it is gone."""

@@ -239,6 +239,8 @@ class RunTrial(_message.Message):
     OUTPUT_TAIL_BYTES_FIELD_NUMBER: _builtins.int
     MAX_OUTPUT_BYTES_FIELD_NUMBER: _builtins.int
     SYMBOLS_FIELD_NUMBER: _builtins.int
+    WALL_SECONDS_FIELD_NUMBER: _builtins.int
+    ADDED_MEMORY_BYTES_FIELD_NUMBER: _builtins.int
     trial_id: _builtins.str
     """Identifier, repeated in the frames about it."""
     source: _builtins.str
@@ -271,6 +273,10 @@ class RunTrial(_message.Message):
     """Bytes of output that are passed on; the rest is counted and dropped."""
     max_output_bytes: _builtins.int
     """Bytes of stdout and stderr that end the trial."""
+    wall_seconds: _builtins.int
+    """Wall time after which the trial is ended; 0: only the controller watches it."""
+    added_memory_bytes: _builtins.int
+    """Bytes of address space that the trial's process may add to what it starts with; 0: no limit."""
     @_builtins.property
     def symbols(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Symbols of the trial's market set, given to the strategy as context.symbols."""
@@ -295,10 +301,12 @@ class RunTrial(_message.Message):
         output_tail_bytes: _builtins.int = ...,
         max_output_bytes: _builtins.int = ...,
         symbols: _abc.Iterable[_builtins.str] | None = ...,
+        wall_seconds: _builtins.int = ...,
+        added_memory_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["capital", b"capital", "commission_per_share", b"commission_per_share", "cost_model", b"cost_model", "cpu_seconds", b"cpu_seconds", "end", b"end", "max_leverage", b"max_leverage", "max_output_bytes", b"max_output_bytes", "max_position_shares", b"max_position_shares", "output_tail_bytes", b"output_tail_bytes", "parameters_json", b"parameters_json", "seed", b"seed", "slippage_bps", b"slippage_bps", "source", b"source", "start", b"start", "symbols", b"symbols", "trial_id", b"trial_id", "volume_limit", b"volume_limit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["added_memory_bytes", b"added_memory_bytes", "capital", b"capital", "commission_per_share", b"commission_per_share", "cost_model", b"cost_model", "cpu_seconds", b"cpu_seconds", "end", b"end", "max_leverage", b"max_leverage", "max_output_bytes", b"max_output_bytes", "max_position_shares", b"max_position_shares", "output_tail_bytes", b"output_tail_bytes", "parameters_json", b"parameters_json", "seed", b"seed", "slippage_bps", b"slippage_bps", "source", b"source", "start", b"start", "symbols", b"symbols", "trial_id", b"trial_id", "volume_limit", b"volume_limit", "wall_seconds", b"wall_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -697,6 +705,8 @@ class TrialFailed(_message.Message):
         """A fault of the runner itself."""
         CAUSE_OUTPUT: TrialFailed._Cause.ValueType  # 8
         """More was printed than the limit allows."""
+        CAUSE_WALL: TrialFailed._Cause.ValueType  # 9
+        """Wall time."""
 
     class Cause(_Cause, metaclass=_CauseEnumTypeWrapper):
         """Why."""
@@ -719,6 +729,8 @@ class TrialFailed(_message.Message):
     """A fault of the runner itself."""
     CAUSE_OUTPUT: TrialFailed.Cause.ValueType  # 8
     """More was printed than the limit allows."""
+    CAUSE_WALL: TrialFailed.Cause.ValueType  # 9
+    """Wall time."""
 
     TRIAL_ID_FIELD_NUMBER: _builtins.int
     CAUSE_FIELD_NUMBER: _builtins.int
