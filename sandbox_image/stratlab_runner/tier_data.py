@@ -19,6 +19,7 @@ from zipline.data.bcolz_minute_bars import BcolzMinuteBarReader
 from zipline.utils.calendar_utils import TradingCalendar
 
 from stratlab_runner.calendars import open_calendar
+from stratlab_runner.fast.day_bars import DayBars
 
 BARS = "daily_equities.bcolz"
 MINUTES = "minute_equities.bcolz"
@@ -51,6 +52,7 @@ class TierData:
         minute_reader: Raw intraday bars in the minutes that they are labelled with, None where
             bars are daily.
         labels: UTC epoch seconds of every intraday bar, ascending; empty where bars are daily.
+        day_bars: The daily bars once more, for the fast engine.
     """
 
     data_set: str
@@ -65,6 +67,7 @@ class TierData:
     adjustment_reader: SQLiteAdjustmentReader
     minute_reader: BcolzMinuteBarReader | None
     labels: NDArray[np.int64]
+    day_bars: DayBars
 
 
 def open_tier(path: Path) -> TierData:
@@ -88,6 +91,7 @@ def open_tier(path: Path) -> TierData:
     # Mounts of the first data sets, which were all daily, do not tell.
     timeframe = description.get("timeframe", "1d")
     intraday = timeframe != "1d"
+    bar_reader = BcolzDailyBarReader(str(path / BARS))
     return TierData(
         data_set=description["data_set"],
         tier=description["tier"],
@@ -97,10 +101,11 @@ def open_tier(path: Path) -> TierData:
         first_session=first,
         last_session=last,
         asset_finder=AssetFinder(engine),
-        bar_reader=BcolzDailyBarReader(str(path / BARS)),
+        bar_reader=bar_reader,
         adjustment_reader=SQLiteAdjustmentReader(_in_memory(path / ADJUSTMENTS)),
         minute_reader=BcolzMinuteBarReader(str(path / MINUTES)) if intraday else None,
         labels=np.load(path / LABELS) if intraday else np.empty(0, "int64"),
+        day_bars=DayBars.compile(bar_reader),
     )
 
 

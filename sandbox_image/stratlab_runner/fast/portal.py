@@ -1,0 +1,276 @@
+"""Zipline's data portal with daily windows and values taken from dense arrays."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from zipline.assets import Asset, Equity
+
+from stratlab_runner.fast.adjusted import AdjustedBars
+from stratlab_runner.fast.day_bars import FIELDS, DayBars
+from stratlab_runner.fast.tally import Tally
+from stratlab_runner.portal import SessionPortal
+
+WINDOW_FIELDS: Final = frozenset((*FIELDS, "price"))
+SPOT_FIELDS: Final = WINDOW_FIELDS | {"last_traded"}
+_SECOND: Final = 10**9
+
+
+@final
+class FastPortal(SessionPortal):
+    """Zipline's portal; what it can prove comes from arrays, all else from zipline.
+
+    Args:
+        bars: Daily bars of every asset.
+        tally: Counts what falls back.
+        options: Of zipline's portal; its daily reader reads the same bars.
+    """
+
+    def __init__(self, bars: DayBars, tally: Tally, asset_finder: Any, **options: Any) -> None:
+        super().__init__(asset_finder, **options)
+        self.tally = tally
+        self._bars = bars
+        self._values = bars.values
+        self._adjusted = AdjustedBars(bars, self._adjustment_reader)
+        self._lives: dict[Any, _Life | None] = {}
+        calendar = self.trading_calendar
+        sessions = calendar.sessions
+        # Row of a session in the bars plus this is its number in the calendar.
+        self._offset = int(sessions.searchsorted(bars.sessions[0]))
+        self._first_row = int(bars.sessions.searchsorted(self._first_trading_day))
+        numbers = slice(self._offset, self._offset + len(bars.sessions))
+        self._closes = calendar.last_minutes_nanos[numbers]
+        self._row_of_minute = {close: row for row, close in enumerate(self._closes.tolist())}
+        self._split_days: frozenset[int] | None = None
+        self._days: tuple[int, int, pd.DatetimeIndex] | None = None
+
+    def row(self, dt: pd.Timestamp) -> int | None:
+        """Return the row of a session, or of the session that a moment belongs to, if any."""
+        if dt.tzinfo is None:
+            return self._bars.rows.get(dt.value)
+        row = self._row_of_minute.get(dt.value)
+        if row is None:
+            session = self.trading_calendar.minute_to_session(dt)
+            row = self._bars.rows.get(session.value)
+            if row is not None:
+                self._row_of_minute[dt.value] = row
+        return row
+
+    def life(self, asset: Any) -> "_Life | None":
+        """Return where an asset is in the arrays, None if it is not there."""
+        try:
+            return self._lives[asset]
+        except KeyError:
+            pass
+        column = self._bars.columns.get(asset.sid) if type(asset) is Equity else None
+        life = None if column is None else _Life(asset, column, self._bars, self._closes)
+        self._lives[asset] = life
+        return life
+
+    def session_value(self, asset: Any, life: "_Life", field: str, row: int) -> Any:
+        """Return a field of an asset in a session, as zipline's portal does in daily data.
+
+        Args:
+            asset: An equity.
+            life: Its own.
+            field: Among open, high, low, close, volume, price, last_traded.
+            row: Of the session.
+        """
+        if field == "last_traded":
+            found = life.last_volume(row)
+            return pd.NaT if found < 0 else self._bars.sessions[found]
+        if not life.start <= row <= life.end:
+            return 0 if field == "volume" else np.nan
+        if not life.first <= row <= life.last:
+            return np.nan
+        if field != "price":
+            return self._values[field].item(row, life.column)
+        value = self._values["close"].item(row, life.column)
+        return value if value == value else self._stale_price(asset, life, row)  # noqa: PLR0124 - NaN
+
+    def get_spot_value(self, assets: Any, field: str, dt: pd.Timestamp, data_frequency: str) -> Any:
+        """Return a field of one asset or several, as zipline does."""
+        if isinstance(assets, Asset):
+            return self.get_scalar_asset_spot_value(assets, field, dt, data_frequency)
+        if isinstance(assets, Iterable) and not isinstance(assets, str):
+            return [
+                self.get_scalar_asset_spot_value(asset, field, dt, data_frequency)
+                for asset in assets
+            ]
+        self.tally.fell_back("get_spot_value")
+        return super().get_spot_value(assets, field, dt, data_frequency)
+
+    def get_scalar_asset_spot_value(
+        self, asset: Any, field: str, dt: pd.Timestamp, data_frequency: str
+    ) -> Any:
+        """Return a field of one asset, as zipline does."""
+        if data_frequency == "daily" and field in SPOT_FIELDS:
+            life, row = self.life(asset), self.row(dt)
+            if life is not None and row is not None:
+                return self.session_value(asset, life, field, row)
+        self.tally.fell_back("get_scalar_asset_spot_value")
+        return super().get_scalar_asset_spot_value(asset, field, dt, data_frequency)
+
+    def get_history_window(  # noqa: PLR0913 - zipline's signature
+        self,
+        assets: Any,
+        end_dt: pd.Timestamp,
+        bar_count: int,
+        frequency: str,
+        field: str,
+        data_frequency: str,
+        ffill: bool = True,  # noqa: FBT001, FBT002 - zipline's signature
+    ) -> pd.DataFrame:
+        """Return past bars, as zipline does."""
+        if data_frequency == "daily" and frequency == "1d" and type(assets) in {list, tuple}:
+            row = self.row(end_dt)
+            window = None if row is None else self.window(assets, field, bar_count, row)
+            if row is not None and window is not None:
+                return pd.DataFrame(window, index=self.days(row, bar_count), columns=assets)
+        self.tally.fell_back("get_history_window")
+        return super().get_history_window(
+            assets, end_dt, bar_count, frequency, field, data_frequency, ffill
+        )
+
+    def window(
+        self, assets: Sequence[Any], field: str, bar_count: int, row: int
+    ) -> NDArray[np.float64] | None:
+        """Return sessions x assets, adjusted as of the last session, or None if unproven.
+
+        Args:
+            assets: At least one.
+            field: Among open, high, low, close, volume, price.
+            bar_count: Number of sessions.
+            row: Of the last one.
+        """
+        start = row + 1 - bar_count
+        if field not in WINDOW_FIELDS or bar_count < 1 or start < self._first_row or not assets:
+            return None
+        out = np.empty((bar_count, len(assets)))
+        source = "close" if field == "price" else field
+        for number, asset in enumerate(assets):
+            life = self.life(asset)
+            if life is None:
+                return None
+            out[:, number] = self._adjusted.as_of(source, asset.sid, row)[start : row + 1]
+            if field == "price":
+                self._fill(out[:, number], asset, life, start)
+        return out
+
+    def days(self, row: int, bar_count: int) -> pd.DatetimeIndex:
+        """Return the sessions up to one, without time zone.
+
+        Args:
+            row: Of the last one.
+            bar_count: Their number.
+        """
+        known = self._days
+        if known is None or known[0] != row or known[1] != bar_count:
+            end = row + 1 + self._offset
+            days = self.trading_calendar.sessions[end - bar_count : end]
+            self._days = known = (row, bar_count, days)
+        # A strategy may name what it gets.
+        return known[2].view()
+
+    def get_splits(self, assets: Any, dt: pd.Timestamp) -> list[tuple[Any, float]]:
+        """Return the splits of a session, as zipline does."""
+        if self._split_days is None:
+            self._split_days = self._read_split_days()
+        if not assets or dt.value // _SECOND not in self._split_days:
+            return []
+        splits: list[tuple[Any, float]] = super().get_splits(assets, dt)
+        return splits
+
+    def _read_split_days(self) -> frozenset[int]:
+        if self._adjustment_reader is None:
+            return frozenset()
+        rows = self._adjustment_reader.conn.execute("SELECT effective_date FROM splits")
+        return frozenset(int(day) for (day,) in rows)
+
+    def _stale_price(self, asset: Any, life: "_Life", row: int) -> float:
+        found = life.last_close(row)
+        if found < 0:
+            return np.nan
+        sessions = self._bars.sessions
+        value = self._values["close"].item(found, life.column)
+        ratio = self.get_adjustments(asset, "price", sessions[found], sessions[row])[0]
+        return float(value * ratio)
+
+    def _fill(
+        self, out: NDArray[np.float64], asset: Any, life: "_Life", start: int
+    ) -> None:
+        # Zipline forward-fills prices, from before the window too, and blanks what is after the
+        # end of the asset's life.
+        row = start + len(out) - 1
+        if np.isnan(out[0]):
+            out[0] = self._price_before(asset, life, start, row)
+        missing = np.isnan(out)
+        if missing.any():
+            last = np.maximum.accumulate(np.where(missing, 0, np.arange(len(out))))
+            out[:] = out[last]
+        if row >= life.end:
+            out[max(life.end + 1 - start, 0) :] = np.nan
+
+    def _price_before(self, asset: Any, life: "_Life", start: int, row: int) -> float:
+        # The last trade is found by its volume, the price at it by the close.
+        found = life.last_volume(start)
+        if found < 0:
+            return np.nan
+        sessions = self._bars.sessions
+        value = self.session_value(asset, life, "price", found)
+        ratio = self.get_adjustments(asset, "price", sessions[found], sessions[row])[0]
+        return float(value * ratio)
+
+
+@final
+class _Life:
+    # Rows of an asset: those at which it is listed, and those of its first and last bar.
+    __slots__ = (
+        "_bars", "_closes", "_volumes", "closes_at", "column", "end", "first", "last", "listed",
+        "start", "until",
+    )  # fmt: skip
+
+    def __init__(self, asset: Any, column: int, bars: DayBars, closes: NDArray[np.int64]) -> None:
+        self.column = column
+        self.first, self.last = bars.lives[column].tolist()
+        self.listed = int(bars.sessions.searchsorted(asset.start_date))
+        # Zipline compares the session's last minute, which may be the midnight of the next one.
+        self.start = int(closes.searchsorted(asset.start_date.value))
+        self.end = _last_row(bars, asset.end_date)
+        closing = asset.auto_close_date
+        # Nanoseconds since 1970-01-01 at which zipline closes positions in it.
+        self.closes_at = sys.maxsize if closing is None else closing.value
+        # The last row at which zipline lets it trade.
+        self.until = self.end if closing is None else min(self.end, _last_row(bars, closing))
+        self._bars = bars
+        self._closes: NDArray[np.int64] | None = None
+        self._volumes: NDArray[np.int64] | None = None
+
+    def last_close(self, row: int) -> int:
+        if self._closes is None:
+            closes = self._bars.values["close"][self.first : self.last + 1, self.column]
+            self._closes = _last_true(~np.isnan(closes))
+        return self._found(self._closes, row)
+
+    def last_volume(self, row: int) -> int:
+        if self._volumes is None:
+            volumes = self._bars.values["volume"][self.first : self.last + 1, self.column]
+            self._volumes = _last_true(volumes != 0)
+        return self._found(self._volumes, row)
+
+    def _found(self, known: NDArray[np.int64], row: int) -> int:
+        at = min(row, self.last) - self.first
+        found = known.item(at) if at >= 0 else -1
+        return self.first + found if found >= 0 else -1
+
+
+def _last_row(bars: DayBars, date: pd.Timestamp) -> int:
+    return int(bars.sessions.searchsorted(date, side="right")) - 1
+
+
+def _last_true(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
+    # Position of the last true flag up to each, -1 before the first.
+    return np.maximum.accumulate(np.where(flags, np.arange(len(flags)), -1))
