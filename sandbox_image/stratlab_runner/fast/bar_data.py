@@ -61,8 +61,8 @@ class FastBarData(BarData):  # type: ignore[misc]  # zipline has no types
                 return pd.Series(data=values, index=fields, name=assets.symbol)
             if self._are_known(assets):
                 return pd.DataFrame({field: self._series(assets, field, row) for field in fields})
-        self._tally.fell_back("current")
-        return super().current(assets, fields)
+        with self._tally.fallback("current"):
+            return super().current(assets, fields)
 
     def history(self, assets: Any, fields: Any, bar_count: Any, frequency: Any) -> Any:
         """Return a trailing window, as zipline does."""
@@ -74,8 +74,8 @@ class FastBarData(BarData):  # type: ignore[misc]  # zipline has no types
             answer = self._several_fields(assets, fields, bar_count, frequency)
         if answer is not None:
             return answer
-        self._tally.fell_back("history")
-        return super().history(assets, fields, bar_count, frequency)
+        with self._tally.fallback("history"):
+            return super().history(assets, fields, bar_count, frequency)
 
     def can_trade(self, assets: Any) -> Any:
         """Return whether assets can be traded now, as zipline does."""
@@ -87,8 +87,8 @@ class FastBarData(BarData):  # type: ignore[misc]  # zipline has no types
             if self._are_known(assets):
                 flags = [self._is_tradable(asset, row) for asset in assets]
                 return pd.Series(data=flags, index=assets, dtype=bool)
-        self._tally.fell_back("can_trade")
-        return super().can_trade(assets)
+        with self._tally.fallback("can_trade"):
+            return super().can_trade(assets)
 
     def is_stale(self, assets: Any) -> Any:
         """Return whether assets live but did not trade in this bar, as zipline does."""
@@ -99,8 +99,8 @@ class FastBarData(BarData):  # type: ignore[misc]  # zipline has no types
                 return self._is_stale(assets, row)
             if self._are_known(assets):
                 return pd.Series(data={asset: self._is_stale(asset, row) for asset in assets})
-        self._tally.fell_back("is_stale")
-        return super().is_stale(assets)
+        with self._tally.fallback("is_stale"):
+            return super().is_stale(assets)
 
     @property
     def current_session(self) -> pd.Timestamp:
@@ -117,9 +117,9 @@ class FastBarData(BarData):  # type: ignore[misc]  # zipline has no types
         self._tally.calls += 1
         window = self._bars(assets, field, bar_count, frequency)
         if window is None:
-            self._tally.fell_back("window")
-            history = super().history(assets, field, bar_count, frequency)
-            return np.array(history, dtype="float64")
+            with self._tally.fallback("window"):
+                history = super().history(assets, field, bar_count, frequency)
+                return np.array(history, dtype="float64")
         return window[:, 0] if type(assets) is Equity else window
 
     def _bars(
@@ -189,15 +189,16 @@ class FastBarData(BarData):  # type: ignore[misc]  # zipline has no types
         life = self._portal.life(asset)
         if not life.listed <= row <= life.until:
             return False
-        price = self._portal.session_value(asset, life, "price", row)
+        price = self._portal.value_at(asset, life, "price", self._now(), row)
         return bool(price == price)  # noqa: PLR0124 - NaN
 
     def _is_stale(self, asset: Any, row: int) -> bool:
-        if not asset.is_alive_for_session(self._now().normalize()):
+        now, life = self._now(), self._portal.life(asset)
+        if not asset.is_alive_for_session(now.normalize()):
             return False
-        if self._value(asset, "volume", row) > 0:
+        if self._portal.value_at(asset, life, "volume", now, row) > 0:
             return False
-        return self._value(asset, "last_traded", row) is not pd.NaT
+        return self._portal.session_value(asset, life, "last_traded", row) is not pd.NaT
 
 
 def _are_among(fields: Any, known: frozenset[str]) -> bool:

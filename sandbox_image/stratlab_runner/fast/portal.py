@@ -91,6 +91,20 @@ class FastPortal(SessionPortal):
         value = self._values["close"].item(row, life.column)
         return value if value == value else self._stale_price(asset, life, row)  # noqa: PLR0124 - NaN
 
+    def value_at(self, asset: Any, life: "_Life", field: str, dt: pd.Timestamp, row: int) -> Any:
+        """Return the same at a moment, which may come before the midnight of its session.
+
+        Args:
+            asset: An equity.
+            life: Its own.
+            field: As for :meth:`session_value`.
+            dt: The moment, or the name of a session.
+            row: Of its session.
+        """
+        if dt.tzinfo is not None and dt.value < life.starts_at and field != "last_traded":
+            return 0 if field == "volume" else np.nan
+        return self.session_value(asset, life, field, row)
+
     def get_spot_value(self, assets: Any, field: str, dt: pd.Timestamp, data_frequency: str) -> Any:
         """Return a field of one asset or several, as zipline does."""
         if isinstance(assets, Asset):
@@ -100,8 +114,8 @@ class FastPortal(SessionPortal):
                 self.get_scalar_asset_spot_value(asset, field, dt, data_frequency)
                 for asset in assets
             ]
-        self.tally.fell_back("get_spot_value")
-        return super().get_spot_value(assets, field, dt, data_frequency)
+        with self.tally.fallback("get_spot_value"):
+            return super().get_spot_value(assets, field, dt, data_frequency)
 
     def get_scalar_asset_spot_value(
         self, asset: Any, field: str, dt: pd.Timestamp, data_frequency: str
@@ -110,9 +124,9 @@ class FastPortal(SessionPortal):
         if data_frequency == "daily" and field in SPOT_FIELDS:
             life, row = self.life(asset), self.row(dt)
             if life is not None and row is not None:
-                return self.session_value(asset, life, field, row)
-        self.tally.fell_back("get_scalar_asset_spot_value")
-        return super().get_scalar_asset_spot_value(asset, field, dt, data_frequency)
+                return self.value_at(asset, life, field, dt, row)
+        with self.tally.fallback("get_scalar_asset_spot_value"):
+            return super().get_scalar_asset_spot_value(asset, field, dt, data_frequency)
 
     def get_history_window(  # noqa: PLR0913 - zipline's signature
         self,
@@ -130,10 +144,10 @@ class FastPortal(SessionPortal):
             window = None if row is None else self.window(assets, field, bar_count, row)
             if row is not None and window is not None:
                 return pd.DataFrame(window, index=self.days(row, bar_count), columns=assets)
-        self.tally.fell_back("get_history_window")
-        return super().get_history_window(
-            assets, end_dt, bar_count, frequency, field, data_frequency, ffill
-        )
+        with self.tally.fallback("get_history_window"):
+            return super().get_history_window(
+                assets, end_dt, bar_count, frequency, field, data_frequency, ffill
+            )
 
     def window(
         self, assets: Sequence[Any], field: str, bar_count: int, row: int
@@ -230,15 +244,17 @@ class _Life:
     # Rows of an asset: those at which it is listed, and those of its first and last bar.
     __slots__ = (
         "_bars", "_closes", "_volumes", "closes_at", "column", "end", "first", "last", "listed",
-        "start", "until",
+        "start", "starts_at", "until",
     )  # fmt: skip
 
     def __init__(self, asset: Any, column: int, bars: DayBars, closes: NDArray[np.int64]) -> None:
         self.column = column
         self.first, self.last = bars.lives[column].tolist()
         self.listed = int(bars.sessions.searchsorted(asset.start_date))
-        # Zipline compares the session's last minute, which may be the midnight of the next one.
-        self.start = int(closes.searchsorted(asset.start_date.value))
+        # Nanoseconds since 1970-01-01 before which zipline shows nothing at a moment. Of a session
+        # it takes the last minute, which may be the midnight of the next one.
+        self.starts_at = asset.start_date.value
+        self.start = int(closes.searchsorted(self.starts_at))
         self.end = _last_row(bars, asset.end_date)
         closing = asset.auto_close_date
         # Nanoseconds since 1970-01-01 at which zipline closes positions in it.

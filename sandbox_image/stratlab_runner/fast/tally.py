@@ -1,6 +1,8 @@
 """Counts the calls of a run, and those among them that fell back to stock zipline."""
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import final
 
 
@@ -9,19 +11,39 @@ class Tally:
     """What a run asked of the fast engine.
 
     Attributes:
-        calls: All calls that the fast engine was asked to answer.
+        calls: How many calls of ``data`` there were.
         fallbacks: Name of a call -> how often stock zipline answered it instead.
+        refusals: Name of a call -> how often stock zipline refused it, with its own error.
     """
 
-    __slots__ = ("calls", "fallbacks")
+    __slots__ = ("_inside", "calls", "fallbacks", "refusals")
 
     def __init__(self) -> None:
         self.calls = 0
         self.fallbacks: Counter[str] = Counter()
+        self.refusals: Counter[str] = Counter()
+        self._inside = False
 
-    def fell_back(self, name: str) -> None:
-        """Note that stock zipline answers a call."""
-        self.fallbacks[name] += 1
+    @contextmanager
+    def fallback(self, name: str) -> Iterator[None]:
+        """Count what happens inside as one fallback, or as a refusal when it raises.
+
+        Args:
+            name: Of the call that stock zipline answers; calls inside it do not count.
+        """
+        if self._inside:
+            yield
+            return
+        self._inside = True
+        try:
+            yield
+        except Exception:
+            self.refusals[name] += 1
+            raise
+        else:
+            self.fallbacks[name] += 1
+        finally:
+            self._inside = False
 
     @property
     def share(self) -> float:
