@@ -20,6 +20,7 @@ from zipline.utils.calendar_utils import TradingCalendar
 
 from stratlab_runner.calendars import open_calendar
 from stratlab_runner.fast.day_bars import DayBars
+from stratlab_runner.fast.minute_bars import MinuteBars
 
 BARS = "daily_equities.bcolz"
 MINUTES = "minute_equities.bcolz"
@@ -53,6 +54,7 @@ class TierData:
             bars are daily.
         labels: UTC epoch seconds of every intraday bar, ascending; empty where bars are daily.
         day_bars: The daily bars once more, for the fast engine.
+        minute_bars: The intraday bars once more, None where there are none or too many.
     """
 
     data_set: str
@@ -68,6 +70,7 @@ class TierData:
     minute_reader: BcolzMinuteBarReader | None
     labels: NDArray[np.int64]
     day_bars: DayBars
+    minute_bars: MinuteBars | None
 
 
 def open_tier(path: Path) -> TierData:
@@ -92,6 +95,9 @@ def open_tier(path: Path) -> TierData:
     timeframe = description.get("timeframe", "1d")
     intraday = timeframe != "1d"
     bar_reader = BcolzDailyBarReader(str(path / BARS))
+    minute_reader = BcolzMinuteBarReader(str(path / MINUTES)) if intraday else None
+    labels = np.load(path / LABELS) if intraday else np.empty(0, "int64")
+    finder = AssetFinder(engine)
     return TierData(
         data_set=description["data_set"],
         tier=description["tier"],
@@ -100,12 +106,14 @@ def open_tier(path: Path) -> TierData:
         calendar=calendar,
         first_session=first,
         last_session=last,
-        asset_finder=AssetFinder(engine),
+        asset_finder=finder,
         bar_reader=bar_reader,
         adjustment_reader=SQLiteAdjustmentReader(_in_memory(path / ADJUSTMENTS)),
-        minute_reader=BcolzMinuteBarReader(str(path / MINUTES)) if intraday else None,
-        labels=np.load(path / LABELS) if intraday else np.empty(0, "int64"),
+        minute_reader=minute_reader,
+        labels=labels,
         day_bars=DayBars.compile(bar_reader),
+        minute_bars=minute_reader
+        and MinuteBars.compile(minute_reader, labels, finder.equities_sids),
     )
 
 

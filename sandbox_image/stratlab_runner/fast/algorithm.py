@@ -9,6 +9,7 @@ from zipline.finance.order import ORDER_STATUS
 from zipline.gens.tradesimulation import AlgorithmSimulator
 
 from stratlab_runner.fast.bar_data import FastBarData
+from stratlab_runner.fast.minute_data import MinuteBarData
 from stratlab_runner.fast.portal import FastPortal
 from stratlab_runner.fast.tracking import LeanTracker
 
@@ -53,7 +54,8 @@ class FastSimulator(AlgorithmSimulator):  # type: ignore[misc]  # zipline has no
     """Zipline's loop over our BarData."""
 
     def _create_bar_data(self) -> FastBarData:
-        return FastBarData(
+        is_daily = self.sim_params.data_frequency == "daily"
+        return (FastBarData if is_daily else MinuteBarData)(
             data_portal=self.data_portal,
             simulation_dt_func=self.get_simulation_dt,
             data_frequency=self.sim_params.data_frequency,

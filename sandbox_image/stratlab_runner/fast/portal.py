@@ -1,6 +1,5 @@
 """Zipline's data portal with daily windows and values taken from dense arrays."""
 
-import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, final
 
@@ -11,6 +10,9 @@ from zipline.assets import Asset, Equity
 
 from stratlab_runner.fast.adjusted import AdjustedBars
 from stratlab_runner.fast.day_bars import FIELDS, DayBars
+from stratlab_runner.fast.lives import Life
+from stratlab_runner.fast.minute_bars import MinuteBars
+from stratlab_runner.fast.minutes import Minutes
 from stratlab_runner.fast.tally import Tally
 from stratlab_runner.portal import SessionPortal
 
@@ -25,52 +27,78 @@ class FastPortal(SessionPortal):
 
     Args:
         bars: Daily bars of every asset.
+        minutes: Intraday bars of every asset, None where there are none in memory.
         tally: Counts what falls back.
+        asset_finder: Zipline's.
         options: Of zipline's portal; its daily reader reads the same bars.
     """
 
-    def __init__(self, bars: DayBars, tally: Tally, asset_finder: Any, **options: Any) -> None:
+    def __init__(
+        self,
+        bars: DayBars,
+        minutes: MinuteBars | None,
+        tally: Tally,
+        asset_finder: Any,
+        **options: Any,
+    ) -> None:
         super().__init__(asset_finder, **options)
         self.tally = tally
+        self._minute_columns = {} if minutes is None else minutes.columns
         self._bars = bars
         self._values = bars.values
         self._adjusted = AdjustedBars(bars, self._adjustment_reader)
-        self._lives: dict[Any, _Life | None] = {}
+        self._lives: dict[Any, Life | None] = {}
         calendar = self.trading_calendar
         sessions = calendar.sessions
         # Row of a session in the bars plus this is its number in the calendar.
         self._offset = int(sessions.searchsorted(bars.sessions[0]))
         self._first_row = int(bars.sessions.searchsorted(self._first_trading_day))
         numbers = slice(self._offset, self._offset + len(bars.sessions))
-        self._closes = calendar.last_minutes_nanos[numbers]
-        self._row_of_minute = {close: row for row, close in enumerate(self._closes.tolist())}
+        self._first_minutes = calendar.first_minutes_nanos[numbers]
+        self._last_minutes = calendar.last_minutes_nanos[numbers]
+        every = calendar.last_minutes_nanos
+        self._begin = int(every[self._offset - 1]) if self._offset else 0
+        self._end = int(self._last_minutes[-1])
         self._split_days: frozenset[int] | None = None
         self._days: tuple[int, int, pd.DatetimeIndex] | None = None
+        self.minutes = None if minutes is None else Minutes(minutes, self)
+
+    @property
+    def first_minute(self) -> pd.Timestamp:
+        """The first minute of the data."""
+        return self._first_trading_minute
+
+    def first_minute_of(self, row: int) -> int:
+        """Return the first minute of a session, nanoseconds since 1970-01-01."""
+        return int(self._first_minutes[row])
 
     def row(self, dt: pd.Timestamp) -> int | None:
         """Return the row of a session, or of the session that a moment belongs to, if any."""
         if dt.tzinfo is None:
             return self._bars.rows.get(dt.value)
-        row = self._row_of_minute.get(dt.value)
-        if row is None:
-            session = self.trading_calendar.minute_to_session(dt)
-            row = self._bars.rows.get(session.value)
-            if row is not None:
-                self._row_of_minute[dt.value] = row
-        return row
+        # As the calendar does: a moment between two sessions belongs to the later one.
+        now = dt.value
+        if not self._begin < now <= self._end:
+            return None
+        return int(self._last_minutes.searchsorted(now))
 
-    def life(self, asset: Any) -> "_Life | None":
+    def life(self, asset: Any) -> Life | None:
         """Return where an asset is in the arrays, None if it is not there."""
         try:
             return self._lives[asset]
         except KeyError:
             pass
         column = self._bars.columns.get(asset.sid) if type(asset) is Equity else None
-        life = None if column is None else _Life(asset, column, self._bars, self._closes)
+        life = None if column is None else Life(asset, column, self._bars, self._last_minutes)
         self._lives[asset] = life
         return life
 
-    def session_value(self, asset: Any, life: "_Life", field: str, row: int) -> Any:
+    def minute_life(self, asset: Any) -> Life | None:
+        """Return where an asset is in the arrays, None if its intraday bars are not there."""
+        is_known = type(asset) is Equity and asset.sid in self._minute_columns
+        return self.life(asset) if is_known else None
+
+    def session_value(self, asset: Any, life: Life, field: str, row: int) -> Any:
         """Return a field of an asset in a session, as zipline's portal does in daily data.
 
         Args:
@@ -91,7 +119,7 @@ class FastPortal(SessionPortal):
         value = self._values["close"].item(row, life.column)
         return value if value == value else self._stale_price(asset, life, row)  # noqa: PLR0124 - NaN
 
-    def value_at(self, asset: Any, life: "_Life", field: str, dt: pd.Timestamp, row: int) -> Any:
+    def value_at(self, asset: Any, life: Life, field: str, dt: pd.Timestamp, row: int) -> Any:
         """Return the same at a moment, which may come before the midnight of its session.
 
         Args:
@@ -125,6 +153,12 @@ class FastPortal(SessionPortal):
             life, row = self.life(asset), self.row(dt)
             if life is not None and row is not None:
                 return self.value_at(asset, life, field, dt, row)
+        elif self.minutes is not None and field in SPOT_FIELDS:
+            moment, life = self.minutes.moment(dt), self.minute_life(asset)
+            if moment is not None and life is not None:
+                value = self.minutes.value(asset, life, field, moment)
+                if value is not NotImplemented:
+                    return value
         with self.tally.fallback("get_scalar_asset_spot_value"):
             return super().get_scalar_asset_spot_value(asset, field, dt, data_frequency)
 
@@ -171,7 +205,7 @@ class FastPortal(SessionPortal):
                 return None
             out[:, number] = self._adjusted.as_of(source, asset.sid, row)[start : row + 1]
             if field == "price":
-                self._fill(out[:, number], asset, life, start)
+                self.fill(out[:, number], asset, life, start)
         return out
 
     def days(self, row: int, bar_count: int) -> pd.DatetimeIndex:
@@ -204,7 +238,7 @@ class FastPortal(SessionPortal):
         rows = self._adjustment_reader.conn.execute("SELECT effective_date FROM splits")
         return frozenset(int(day) for (day,) in rows)
 
-    def _stale_price(self, asset: Any, life: "_Life", row: int) -> float:
+    def _stale_price(self, asset: Any, life: Life, row: int) -> float:
         found = life.last_close(row)
         if found < 0:
             return np.nan
@@ -213,14 +247,43 @@ class FastPortal(SessionPortal):
         ratio = self.get_adjustments(asset, "price", sessions[found], sessions[row])[0]
         return float(value * ratio)
 
-    def _fill(
-        self, out: NDArray[np.float64], asset: Any, life: "_Life", start: int
+    def past_sessions(
+        self, assets: Sequence[Any], field: str, bar_count: int, row: int
+    ) -> NDArray[np.float64] | None:
+        """Return sessions x assets, of which the last is still to be filled in.
+
+        Args:
+            assets: At least one.
+            field: Among open, high, low, close, volume, price.
+            bar_count: Number of sessions.
+            row: Of the last one, from whose first minute the others are looked at.
+        """
+        start = row + 1 - bar_count
+        if start < self._first_row:
+            return None
+        out = np.empty((bar_count, len(assets)))
+        source = "close" if field == "price" else field
+        for number, asset in enumerate(assets):
+            if self.life(asset) is None:
+                return None
+            out[:-1, number] = self._adjusted.as_of(source, asset.sid, row)[start:row]
+        return out
+
+    def fill(
+        self, out: NDArray[np.float64], asset: Any, life: Life, start: int, before: int = 0
     ) -> None:
-        # Zipline forward-fills prices, from before the window too, and blanks what is after the
-        # end of the asset's life.
+        """Forward-fill prices of sessions, from before the first one too, as zipline does.
+
+        Args:
+            out: One for each session; those after the end of the asset's life become NaN.
+            asset: An equity.
+            life: Its own.
+            start: Row of the first session.
+            before: How many sessions earlier zipline begins to look for the last trade.
+        """
         row = start + len(out) - 1
         if np.isnan(out[0]):
-            out[0] = self._price_before(asset, life, start, row)
+            out[0] = self._price_before(asset, life, start - before, row)
         missing = np.isnan(out)
         if missing.any():
             last = np.maximum.accumulate(np.where(missing, 0, np.arange(len(out))))
@@ -228,65 +291,12 @@ class FastPortal(SessionPortal):
         if row >= life.end:
             out[max(life.end + 1 - start, 0) :] = np.nan
 
-    def _price_before(self, asset: Any, life: "_Life", start: int, row: int) -> float:
+    def _price_before(self, asset: Any, life: Life, until: int, row: int) -> float:
         # The last trade is found by its volume, the price at it by the close.
-        found = life.last_volume(start)
+        found = life.last_volume(until) if until >= 0 else -1
         if found < 0:
             return np.nan
         sessions = self._bars.sessions
         value = self.session_value(asset, life, "price", found)
         ratio = self.get_adjustments(asset, "price", sessions[found], sessions[row])[0]
         return float(value * ratio)
-
-
-@final
-class _Life:
-    # Rows of an asset: those at which it is listed, and those of its first and last bar.
-    __slots__ = (
-        "_bars", "_closes", "_volumes", "closes_at", "column", "end", "first", "last", "listed",
-        "start", "starts_at", "until",
-    )  # fmt: skip
-
-    def __init__(self, asset: Any, column: int, bars: DayBars, closes: NDArray[np.int64]) -> None:
-        self.column = column
-        self.first, self.last = bars.lives[column].tolist()
-        self.listed = int(bars.sessions.searchsorted(asset.start_date))
-        # Nanoseconds since 1970-01-01 before which zipline shows nothing at a moment. Of a session
-        # it takes the last minute, which may be the midnight of the next one.
-        self.starts_at = asset.start_date.value
-        self.start = int(closes.searchsorted(self.starts_at))
-        self.end = _last_row(bars, asset.end_date)
-        closing = asset.auto_close_date
-        # Nanoseconds since 1970-01-01 at which zipline closes positions in it.
-        self.closes_at = sys.maxsize if closing is None else closing.value
-        # The last row at which zipline lets it trade.
-        self.until = self.end if closing is None else min(self.end, _last_row(bars, closing))
-        self._bars = bars
-        self._closes: NDArray[np.int64] | None = None
-        self._volumes: NDArray[np.int64] | None = None
-
-    def last_close(self, row: int) -> int:
-        if self._closes is None:
-            closes = self._bars.values["close"][self.first : self.last + 1, self.column]
-            self._closes = _last_true(~np.isnan(closes))
-        return self._found(self._closes, row)
-
-    def last_volume(self, row: int) -> int:
-        if self._volumes is None:
-            volumes = self._bars.values["volume"][self.first : self.last + 1, self.column]
-            self._volumes = _last_true(volumes != 0)
-        return self._found(self._volumes, row)
-
-    def _found(self, known: NDArray[np.int64], row: int) -> int:
-        at = min(row, self.last) - self.first
-        found = known.item(at) if at >= 0 else -1
-        return self.first + found if found >= 0 else -1
-
-
-def _last_row(bars: DayBars, date: pd.Timestamp) -> int:
-    return int(bars.sessions.searchsorted(date, side="right")) - 1
-
-
-def _last_true(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
-    # Position of the last true flag up to each, -1 before the first.
-    return np.maximum.accumulate(np.where(flags, np.arange(len(flags)), -1))

@@ -60,7 +60,7 @@ class Script:
 
     def _before(self, context: Any, data: Any) -> None:
         context.bar += 1
-        self._perform(context, data, "before", only=LOOKS)
+        self._perform(context, data, "before", only=SEEN)
 
     def _scheduled(self, context: Any, data: Any) -> None:
         self._perform(context, data, "scheduled", only=CALLS)
@@ -216,6 +216,15 @@ LOOKS: dict[str, Callable[..., Any]] = {
     "wrong_history": lambda c, d, a: d.history(c.assets, ("close", "size")[a.two % 2], 0, "1d"),
     "wrong_frequency": lambda c, d, a: d.history(c.assets[0], "close", 3, "1h"),
 }
+MINUTE_LOOKS: dict[str, Callable[..., Any]] = {
+    "minutes": lambda c, d, a: d.history(_assets(c, a), _fields(FIELDS, a), 1 + 3 * a.two, "1m"),
+    "minute_window": lambda c, d, a: lab.window(
+        _assets(c, a), FIELDS[a.two % 6], 1 + 7 * a.one, "1m"
+    ),
+    "session_bars": lambda c, d, a: lab.session_bars(
+        d, _asset(c, a), ("open", "close", "session", "minute"), 1 + a.two % 4
+    ),
+}
 ORDERS: dict[str, Callable[..., Any]] = {
     "order": _order(api.order, _shares),
     "order_value": _order(api.order_value, lambda a: _shares(a) * 40.0),
@@ -229,7 +238,8 @@ ORDERS: dict[str, Callable[..., Any]] = {
     "cancel_order": _cancel,
     "record": lambda c, d, a: api.record(value=a.two, price=d.current(_asset(c, a), "price")),
 }
-CALLS = LOOKS | ORDERS
+SEEN = LOOKS | MINUTE_LOOKS
+CALLS = SEEN | ORDERS
 SETTINGS: dict[str, Callable[..., Any]] = {
     "set_long_only": lambda c, a: api.set_long_only(on_error="log"),
     "set_max_order_size": lambda c, a: api.set_max_order_size(
@@ -254,7 +264,11 @@ def api_restrictions(assets: Sequence[Any]) -> Any:
 
 
 def actions(*more: str) -> st.SearchStrategy[list[Action]]:
-    """Any script: orders and looks at the data, perhaps settings."""
+    """Any script: orders and looks at the data, perhaps settings.
+
+    Args:
+        more: Names of :data:`MINUTE_LOOKS` that it may make too.
+    """
     number = st.integers(0, 1000)
 
     def of(names: Sequence[str]) -> st.SearchStrategy[Action]:
@@ -263,8 +277,8 @@ def actions(*more: str) -> st.SearchStrategy[list[Action]]:
             number, number,
         )  # fmt: skip
 
-    looks = st.lists(of(tuple(LOOKS)), min_size=1, max_size=5)
-    orders = st.lists(of((*ORDERS, "order", "order_target", "order_percent", *more)),
+    looks = st.lists(of((*LOOKS, *more)), min_size=1, max_size=5)
+    orders = st.lists(of((*ORDERS, "order", "order_target", "order_percent")),
                       min_size=1, max_size=5)  # fmt: skip
     settings = st.lists(of(tuple(SETTINGS)), max_size=1)
     return st.tuples(looks, orders, settings).map(lambda parts: [*parts[2], *parts[0], *parts[1]])

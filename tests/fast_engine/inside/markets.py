@@ -12,6 +12,8 @@ from zipline.assets import AssetDBWriter
 from zipline.data.adjustments import SQLiteAdjustmentWriter
 from zipline.data.bcolz_daily_bars import BcolzDailyBarReader, BcolzDailyBarWriter
 
+from stratlab_runner.minute_bars import whole_sessions, write_minutes
+
 FIRST = pd.Timestamp("2019-01-02")
 SYMBOLS = ("AAA", "BBB", "CCC", "DDD")
 RATIOS = (0.5, 0.25, 1 / 3, 0.7, 2.0, 3.0, 10.0, 0.97)
@@ -48,12 +50,13 @@ class Life:
 
 @dataclass(frozen=True)
 class Market:
-    """A universe over some sessions."""
+    """A universe over some sessions; ``minutes`` is the length of intraday bars, if any."""
 
     sessions: int
     seed: int
     lives: tuple[Life, ...]
     calendar: str = "XNYS"
+    minutes: int = 0
 
 
 def lives(sessions: int) -> st.SearchStrategy[Life]:
@@ -80,13 +83,13 @@ def lives(sessions: int) -> st.SearchStrategy[Life]:
 
 
 @st.composite
-def markets(draw: st.DrawFn, calendar: str = "XNYS") -> Market:
+def markets(draw: st.DrawFn, calendar: str = "XNYS", minutes: int = 0) -> Market:
     """Any market of one to four assets, the first of which lives all the time."""
-    sessions = draw(st.integers(15, 60))
+    sessions = draw(st.integers(6, 15) if minutes else st.integers(15, 60))
     first = draw(lives(sessions))
     others = draw(st.lists(lives(sessions), max_size=len(SYMBOLS) - 1))
     whole = Life(**{**_fields(first), "listed": 0, "sessions": sessions})
-    return Market(sessions, draw(st.integers(0, 2**32)), (whole, *others), calendar)
+    return Market(sessions, draw(st.integers(0, 2**32)), (whole, *others), calendar, minutes)
 
 
 def _fields(life: Life) -> dict[str, object]:
@@ -98,14 +101,17 @@ def write(market: Market, folder: Path, calendar: Any) -> None:
     start = calendar.date_to_session(FIRST, "next")
     sessions = calendar.sessions_window(start, market.sessions)
     generator = np.random.default_rng(market.seed)
-    frames = [_bars(life, sessions, generator) for life in market.lives]
+    if market.minutes:
+        frames = _write_intraday(market, folder, sessions, calendar, generator)
+    else:
+        frames = [_bars(life, _days(life, sessions), generator) for life in market.lives]
     bars = str(folder / "daily_equities.bcolz")
     BcolzDailyBarWriter(bars, calendar, sessions[0], sessions[-1]).write(enumerate(frames))
     equities = pd.DataFrame(
         {
             "symbol": SYMBOLS[: len(frames)],
             "asset_name": SYMBOLS[: len(frames)],
-            "exchange": "TEST",
+            "exchange": market.calendar,
             "start_date": [frame.index[0] for frame in frames],
             "end_date": [frame.index[-1] for frame in frames],
             "first_traded": [frame.index[0] for frame in frames],
@@ -120,21 +126,51 @@ def write(market: Market, folder: Path, calendar: Any) -> None:
     )
     AssetDBWriter(str(folder / "assets.sqlite")).write(
         equities=equities,
-        exchanges=pd.DataFrame({"exchange": ["TEST"], "country_code": ["US"]}),
+        exchanges=pd.DataFrame({"exchange": [market.calendar], "country_code": ["US"]}),
     )
     _write_adjustments(market, folder, sessions, BcolzDailyBarReader(bars))
     description = {
         "data_set": "fuzz", "tier": "train", "calendar": market.calendar,
         "first_session": str(sessions[0].date()), "last_session": str(sessions[-1].date()),
-        "digest": "0" * 64,
+        "digest": "0" * 64, "timeframe": "1d" if not market.minutes else f"{market.minutes}m",
     }  # fmt: skip
     (folder / "tier.json").write_text(json.dumps(description))
 
 
-def _bars(
-    life: Life, sessions: pd.DatetimeIndex, generator: np.random.Generator
-) -> pd.DataFrame:
-    days = sessions[life.listed : life.listed + life.sessions]
+def _days(life: Life, sessions: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    return sessions[life.listed : life.listed + life.sessions]
+
+
+def _write_intraday(
+    market: Market,
+    folder: Path,
+    sessions: pd.DatetimeIndex,
+    calendar: Any,
+    generator: np.random.Generator,
+) -> list[pd.DataFrame]:
+    # Writes the minute store; returns the daily bars.
+    by_symbol, frames = {}, []
+    for symbol, life in zip(SYMBOLS, market.lives, strict=False):
+        days = _days(life, sessions)
+        rows = []
+        for day in days:
+            first, last = calendar.session_open(day), calendar.session_close(day)
+            step = pd.Timedelta(minutes=market.minutes)
+            labels = pd.date_range(first + step, last, freq=step).tz_localize(None)
+            rows.append(pd.DataFrame({"label": labels, "session": day}))
+        table = pd.concat(rows, ignore_index=True)
+        bars = _bars(life, pd.DatetimeIndex(table["label"]), generator).reset_index(drop=True)
+        table = table.join(bars)
+        table = table[table["volume"] > 0].assign(symbol=symbol)
+        by_symbol[symbol] = table
+        whole = whole_sessions(table).set_index("session").drop(columns="symbol")
+        frames.append(whole.reindex(days, fill_value=0))
+    sids = {symbol: sid for sid, symbol in enumerate(by_symbol)}
+    write_minutes(folder, by_symbol, sids, sessions, calendar)
+    return frames
+
+
+def _bars(life: Life, days: pd.DatetimeIndex, generator: np.random.Generator) -> pd.DataFrame:
     count = len(days)
     close = life.price * np.exp(generator.normal(0, 0.03, count).cumsum())
     start = close * np.exp(generator.normal(0, 0.01, count))
