@@ -25,6 +25,7 @@ from stratlab_runner.fast.minute_bars import MinuteBars
 BARS = "daily_equities.bcolz"
 MINUTES = "minute_equities.bcolz"
 LABELS = "labels.npy"
+DAYS = "days"
 ASSETS = "assets.sqlite"
 ADJUSTMENTS = "adjustments.sqlite"
 DESCRIPTION = "tier.json"
@@ -111,10 +112,17 @@ def open_tier(path: Path) -> TierData:
         adjustment_reader=SQLiteAdjustmentReader(_in_memory(path / ADJUSTMENTS)),
         minute_reader=minute_reader,
         labels=labels,
-        day_bars=DayBars.compile(bar_reader),
+        day_bars=_day_bars(path / DAYS, bar_reader),
         minute_bars=minute_reader
         and MinuteBars.compile(minute_reader, labels, finder.equities_sids),
     )
+
+
+def _day_bars(folder: Path, reader: BcolzDailyBarReader) -> DayBars:
+    # Mounts of the first data sets have no arrays.
+    if folder.is_dir():
+        return DayBars.open(folder, reader.sessions)
+    return DayBars.compile(reader)
 
 
 def _in_memory(path: Path) -> sqlite3.Connection:

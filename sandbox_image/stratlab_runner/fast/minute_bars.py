@@ -76,8 +76,9 @@ def _has_bars(reader: Any, first: Any, sid: int) -> bool:
 
 def _chunks(calendar: Any, every: NDArray[np.int64], reader: Any) -> Iterator[tuple[int, int]]:
     # Whole sessions, so many at a time that their minutes fit into memory with ease.
-    sessions = calendar.sessions_in_range(reader.first_trading_day, reader.last_available_dt.date())
-    numbers = calendar.sessions.get_indexer(sessions)
+    first = int(calendar.sessions.get_loc(reader.first_trading_day))
+    last = int(calendar.last_minutes_nanos.searchsorted(reader.last_available_dt.value))
+    numbers = slice(first, last + 1)
     begins = np.searchsorted(every, calendar.first_minutes_nanos[numbers]).tolist()
     ends = (np.searchsorted(every, calendar.last_minutes_nanos[numbers]) + 1).tolist()
     start = 0

@@ -51,7 +51,10 @@ class Minutes:
         self._calendar = calendar = portal.trading_calendar
         self._every = calendar.minutes_nanos
         self._adjusted = AdjustedMinutes(bars, self._every, portal.adjustment_reader)
-        self._first = int(calendar.minutes_nanos.searchsorted(portal.first_minute.value))
+        # Zipline's windows begin at the midnight of the first session, and not before its first
+        # minute, whichever is later.
+        begin = max(portal.first_minute.value, portal.first_session.value)
+        self._first = int(self._every.searchsorted(begin))
         self._trades: dict[int, NDArray[np.int64]] = {}
         self._latest: Moment | None = None
 

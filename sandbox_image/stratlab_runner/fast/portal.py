@@ -68,6 +68,11 @@ class FastPortal(SessionPortal):
         """The first minute of the data."""
         return self._first_trading_minute
 
+    @property
+    def first_session(self) -> pd.Timestamp:
+        """The first session of the data."""
+        return self._first_trading_day
+
     def first_minute_of(self, row: int) -> int:
         """Return the first minute of a session, nanoseconds since 1970-01-01."""
         return int(self._first_minutes[row])
