@@ -11,6 +11,7 @@ import gc
 import json
 import logging
 import os
+import shutil
 import sys
 import time
 import types
@@ -90,17 +91,14 @@ def as_bundle(name: str, tier: TierData, folder: Path) -> str:
     )
     ingest(name)
     target = Path(made[0])
-    for path in target.iterdir():
-        if path.is_dir():
-            for inner in sorted(path.rglob("*"), reverse=True):
-                inner.rmdir() if inner.is_dir() else inner.unlink()
-            path.rmdir()
-        else:
-            path.unlink()
     names = {"assets.sqlite": f"assets-{ASSET_DB_VERSION}.sqlite"}
     for file in ("daily_equities.bcolz", "adjustments.sqlite", "assets.sqlite"):
-        (target / names.get(file, file)).symlink_to(folder / file)
-    (target / "minute_equities.bcolz").mkdir()
+        path = target / names.get(file, file)
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+        path.symlink_to(folder / file)
     return name
 
 
@@ -154,7 +152,7 @@ def run_frame(case: Case) -> pd.DataFrame:
     loader = USEquityPricingLoader.without_fx(reader, case.tier.adjustment_reader)
     return EngineAlgorithm(
         data_portal=portal,
-        get_pipeline_loader=lambda column: loader,
+        get_pipeline_loader=lambda _: loader,
         benchmark_returns=case.benchmark(),
         sim_params=SimulationParameters(
             start_session=case.benchmark().index[0],

@@ -1,6 +1,6 @@
 """The strategies of the engine's benchmarks, as text."""
 
-EMA_NUMPY = '''
+EMA_NUMPY = """
 import numpy as np
 from zipline.api import order_target, symbol
 
@@ -32,10 +32,10 @@ def handle_data(context, data):
     elif ema(close, FAST) > ema(close, SLOW):
         context.stop = close[-1] - MULTIPLE * atr
         order_target(asset, int(context.portfolio.portfolio_value * 0.95 / close[-1]))
-'''
+"""
 """T1: EMA cross with a trailing stop of three ATR, indicators in numpy."""
 
-EMA_PANDAS = '''
+EMA_PANDAS = """
 import pandas as pd
 from zipline.api import order_target_percent, record, symbol
 
@@ -54,8 +54,9 @@ def handle_data(context, data):
     fast = close.ewm(span=12, adjust=False).mean().iloc[-1]
     slow = close.ewm(span=26, adjust=False).mean().iloc[-1]
     previous = close.shift(1)
+    high, low = bars["high"], bars["low"]
     ranges = pd.concat(
-        [bars["high"] - bars["low"], (bars["high"] - previous).abs(), (bars["low"] - previous).abs()],
+        [high - low, (high - previous).abs(), (low - previous).abs()],
         axis=1,
     )
     atr = ranges.max(axis=1).rolling(14).mean().iloc[-1]
@@ -68,19 +69,20 @@ def handle_data(context, data):
         context.stop = price - 3 * atr
         order_target_percent(asset, 0.95)
     record(fast=fast, slow=slow)
-'''
+"""
 """T2: the same in the pandas code that language models write."""
 
-_WINDOWS = '''    high, low, close = (lab_window(asset, name, 60) for name in ("high", "low", "close"))
-'''
 EMA_WINDOW = EMA_NUMPY.replace(
-    '    bars = data.history(asset, ["high", "low", "close"], 60, "1d").to_numpy()\n'
-    "    high, low, close = bars[:, 0], bars[:, 1], bars[:, 2]\n",
-    _WINDOWS.replace("lab_window", "lab.window"),
+    """    bars = data.history(asset, ["high", "low", "close"], 60, "1d").to_numpy()
+    high, low, close = bars[:, 0], bars[:, 1], bars[:, 2]
+""",
+    """    names = ("high", "low", "close")
+    high, low, close = (lab.window(asset, name, 60) for name in names)
+""",
 ).replace("import numpy as np\n", "import numpy as np\nfrom stratlab_runner import lab\n")
 """T1 with the lab's window helper on both sides."""
 
-MOMENTUM = '''
+MOMENTUM = """
 from zipline.api import (attach_pipeline, date_rules, order_target_percent, pipeline_output,
                          schedule_function, time_rules)
 from zipline.pipeline import Pipeline
@@ -106,5 +108,5 @@ def rebalance(context, data):
             order_target_percent(asset, 0)
     for asset in best:
         order_target_percent(asset, 0.98 / len(best))
-'''
+"""
 """T3: every month the best tenth of all stocks by the return of a year."""

@@ -67,15 +67,18 @@ def _frames(
         steps = generator.normal(0.0002, 0.02, end).cumsum()
         close = generator.uniform(20, 90) * np.exp(np.clip(steps, -3, 3))
         start = close * np.exp(generator.normal(0, 0.006, end))
-        yield sid, pd.DataFrame(
-            {
-                "open": start.round(2),
-                "high": (np.maximum(start, close) * 1.004).round(2),
-                "low": (np.minimum(start, close) * 0.996).round(2),
-                "close": close.round(2),
-                "volume": generator.integers(200_000, 2_000_000, end),
-            },
-            index=sessions[:end],
+        yield (
+            sid,
+            pd.DataFrame(
+                {
+                    "open": start.round(2),
+                    "high": (np.maximum(start, close) * 1.004).round(2),
+                    "low": (np.minimum(start, close) * 0.996).round(2),
+                    "close": close.round(2),
+                    "volume": generator.integers(200_000, 2_000_000, end),
+                },
+                index=sessions[:end],
+            ),
         )
 
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn, final
 
 import pandas as pd
-from zipline.algorithm import TradingAlgorithm
 from zipline.assets import Asset
 from zipline.finance.commission import CommissionModel, PerShare
 from zipline.finance.controls import MaxLeverage, MaxPositionSize

@@ -75,7 +75,7 @@ class AdjustedBars:
         try:
             column = self._columns[field, sid]
         except KeyError:
-            raw = self._bars.values[field][:, self._bars.columns[sid]].astype("float64")
+            raw = self._bars.arrays[field][:, self._bars.columns[sid]].astype("float64")
             steps = []
             for when, ratio in _adjustments(self._reader, field, sid):
                 at = int(self._bars.sessions.searchsorted(when))
@@ -94,9 +94,7 @@ class AdjustedMinutes:
         adjustment_reader: Zipline's, or None.
     """
 
-    def __init__(
-        self, bars: MinuteBars, every: NDArray[np.int64], adjustment_reader: Any
-    ) -> None:
+    def __init__(self, bars: MinuteBars, every: NDArray[np.int64], adjustment_reader: Any) -> None:
         self._bars = bars
         self._every = every
         self._reader = adjustment_reader
@@ -113,7 +111,7 @@ class AdjustedMinutes:
         try:
             column = self._columns[field, sid]
         except KeyError:
-            raw = self._bars.values[field][:, self._bars.columns[sid]].astype("float64")
+            raw = self._bars.arrays[field][:, self._bars.columns[sid]].astype("float64")
             steps = []
             for when, ratio in _adjustments(self._reader, field, sid):
                 at = int(self._every.searchsorted(when.value))

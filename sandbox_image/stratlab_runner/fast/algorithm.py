@@ -1,7 +1,8 @@
 """Zipline's algorithm and its loop, run by the fast engine when the portal is the fast one."""
 
+from collections.abc import Iterator
 from copy import copy
-from typing import Any, Iterator, final
+from typing import Any, final
 
 import pandas as pd
 from zipline.algorithm import TradingAlgorithm

@@ -158,24 +158,24 @@ class FastBarData(BarData):  # type: ignore[misc]  # zipline has no types
             self._seen_place = None if now is None else self._find(now)
         return self._seen_place
 
-    def _current(self, assets: Any, fields: Any, place: Any) -> Any:
+    def _current(self, assets: Any, fields: Any, place: Any) -> Any:  # noqa: PLR0911 - one for each shape
+        is_one = type(assets) is Equity and self._life(assets) is not None
+        if not is_one and not self._are_known(assets):
+            return NotImplemented
         if type(fields) is str and fields in SPOT_FIELDS:
-            if type(assets) is Equity and self._life(assets) is not None:
-                return self._value(assets, fields, place)
-            if self._are_known(assets):
-                return self._series(assets, fields, place)
-        elif _are_among(fields, SPOT_FIELDS):
-            if self._are_known([assets]):
-                values = {field: self._value(assets, field, place) for field in fields}
-                if any(value is NotImplemented for value in values.values()):
-                    return NotImplemented
-                return pd.Series(data=values, index=fields, name=assets.symbol)
-            if self._are_known(assets):
-                columns = {field: self._series(assets, field, place) for field in fields}
-                if any(column is NotImplemented for column in columns.values()):
-                    return NotImplemented
-                return pd.DataFrame(columns)
-        return NotImplemented
+            find = self._value if is_one else self._series
+            return find(assets, fields, place)
+        if not _are_among(fields, SPOT_FIELDS):
+            return NotImplemented
+        if is_one:
+            values = {field: self._value(assets, field, place) for field in fields}
+            if any(value is NotImplemented for value in values.values()):
+                return NotImplemented
+            return pd.Series(data=values, index=fields, name=assets.symbol)
+        columns = {field: self._series(assets, field, place) for field in fields}
+        if any(column is NotImplemented for column in columns.values()):
+            return NotImplemented
+        return pd.DataFrame(columns)
 
     def _series(self, assets: Collection[Any], field: str, place: Any) -> Any:
         values = {asset: self._value(asset, field, place) for asset in assets}

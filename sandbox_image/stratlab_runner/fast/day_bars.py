@@ -22,7 +22,7 @@ class DayBars:
     Attributes:
         sessions: All sessions, without time zone.
         columns: Number of an asset -> its column.
-        values: Field -> sessions x assets, as zipline's reader loads them: prices float64, NaN
+        arrays: Field -> sessions x assets, as zipline's reader loads them: prices float64, NaN
             where there is no bar; volume uint32, zero there.
         lives: Rows of each column's first and last bar; between them zipline knows the asset.
         rows: Nanoseconds since 1970-01-01 of a session -> its row.
@@ -30,7 +30,7 @@ class DayBars:
 
     sessions: pd.DatetimeIndex
     columns: dict[int, int]
-    values: dict[str, NDArray[Any]]
+    arrays: dict[str, NDArray[Any]]
     lives: NDArray[np.int64]
     rows: dict[int, int]
 
@@ -51,25 +51,25 @@ class DayBars:
             [(offsets[sid], offsets[sid] + ends[sid] - begins[sid]) for sid in sids], "int64"
         ).reshape(-1, 2)
         sessions, shape = reader.sessions, (len(reader.sessions), len(sids))
-        values: dict[str, NDArray[Any]] = {}
+        arrays: dict[str, NDArray[Any]] = {}
         for field in FIELDS:
             dtype = "uint32" if field == "volume" else "float64"
             if folder is None:
-                values[field] = np.empty(shape, dtype)
+                arrays[field] = np.empty(shape, dtype)
             else:
-                values[field] = np.lib.format.open_memmap(
+                arrays[field] = np.lib.format.open_memmap(
                     folder / f"{field}.npy", mode="w+", dtype=dtype, shape=shape
                 )
         for start in range(0, len(sids), BLOCK):
             block = sids[start : start + BLOCK]
             loaded = reader.load_raw_arrays(list(FIELDS), sessions[0], sessions[-1], block)
             for field, array in zip(FIELDS, loaded, strict=True):
-                values[field][:, start : start + BLOCK] = array
+                arrays[field][:, start : start + BLOCK] = array
         if folder is not None:
             np.save(folder / "sids.npy", np.array(sids, "int64"))
             np.save(folder / "lives.npy", lives)
             return cls.open(folder, sessions)
-        return cls._of(sessions, sids, values, lives)
+        return cls._of(sessions, sids, arrays, lives)
 
     @classmethod
     def open(cls, folder: Path, sessions: pd.DatetimeIndex) -> Self:
@@ -84,22 +84,22 @@ class DayBars:
             ValueError: The arrays do not fit the sessions.
         """
         # Views without the mapping's own class, whose every slice would cost more.
-        values = {
+        arrays = {
             field: np.asarray(np.load(folder / f"{field}.npy", mmap_mode="r")) for field in FIELDS
         }
         sids = np.load(folder / "sids.npy").tolist()
-        for field, array in values.items():
+        for field, array in arrays.items():
             if array.shape != (len(sessions), len(sids)):
                 raise ValueError(f"{field}.npy has the shape {array.shape}")
-        return cls._of(sessions, sids, values, np.load(folder / "lives.npy"))
+        return cls._of(sessions, sids, arrays, np.load(folder / "lives.npy"))
 
     @classmethod
     def _of(
         cls,
         sessions: pd.DatetimeIndex,
         sids: list[int],
-        values: dict[str, NDArray[Any]],
+        arrays: dict[str, NDArray[Any]],
         lives: NDArray[np.int64],
     ) -> Self:
         rows = {value: row for row, value in enumerate(sessions.asi8.tolist())}
-        return cls(sessions, {sid: at for at, sid in enumerate(sids)}, values, lives, rows)
+        return cls(sessions, {sid: at for at, sid in enumerate(sids)}, arrays, lives, rows)

@@ -38,6 +38,11 @@ def open_portal(tier: TierData, engine: str) -> tuple[SessionPortal, Any]:
         raise ValueError(f"engine {engine!r} is not one of {', '.join(ENGINES)}")
     reader = DayBarReader(tier.day_bars, tier.bar_reader)
     portal = FastPortal(
-        tier.day_bars, tier.minute_bars, Tally(), tier.asset_finder, equity_daily_reader=reader, **options
+        tier.day_bars,
+        tier.minute_bars,
+        Tally(),
+        tier.asset_finder,
+        equity_daily_reader=reader,
+        **options,
     )
     return portal, reader

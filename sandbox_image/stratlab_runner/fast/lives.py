@@ -49,14 +49,14 @@ class Life:
     def last_close(self, row: int) -> int:
         """Return the last row up to one that has a close, -1 when there is none."""
         if self._closes is None:
-            closes = self._bars.values["close"][self.first : self.last + 1, self.column]
+            closes = self._bars.arrays["close"][self.first : self.last + 1, self.column]
             self._closes = last_true(~np.isnan(closes))
         return self._found(self._closes, row)
 
     def last_volume(self, row: int) -> int:
         """Return the last row up to one that has volume, -1 when there is none."""
         if self._volumes is None:
-            volumes = self._bars.values["volume"][self.first : self.last + 1, self.column]
+            volumes = self._bars.arrays["volume"][self.first : self.last + 1, self.column]
             self._volumes = last_true(volumes != 0)
         return self._found(self._volumes, row)
 

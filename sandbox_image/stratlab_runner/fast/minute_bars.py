@@ -26,13 +26,13 @@ class MinuteBars:
         minutes: When the bars end, nanoseconds since 1970-01-01, ascending.
         places: Number of each among all minutes of the calendar.
         columns: Number of an asset -> its column.
-        values: Field -> bars x assets, as zipline's reader loads them.
+        arrays: Field -> bars x assets, as zipline's reader loads them.
     """
 
     minutes: NDArray[np.int64]
     places: NDArray[np.int64]
     columns: dict[int, int]
-    values: dict[str, NDArray[Any]]
+    arrays: dict[str, NDArray[Any]]
 
     @classmethod
     def compile(cls, reader: Any, labels: NDArray[np.int64], sids: Sequence[int]) -> Self | None:
@@ -50,9 +50,8 @@ class MinuteBars:
         known = [sid for sid in sids if _has_bars(reader, first, sid)]
         every, wanted = calendar.minutes_nanos, labels * _SECOND
         shape = (len(labels), len(known))
-        values = {
-            field: np.empty(shape, "uint32" if field == "volume" else "float64")
-            for field in FIELDS
+        arrays = {
+            field: np.empty(shape, "uint32" if field == "volume" else "float64") for field in FIELDS
         }
         for start, end in _chunks(calendar, every, reader):
             rows = slice(*np.searchsorted(wanted, [every[start], every[end - 1] + 1]).tolist())
@@ -61,9 +60,9 @@ class MinuteBars:
             for field, array in zip(
                 FIELDS, reader.load_raw_arrays(list(FIELDS), *moments, known), strict=True
             ):
-                values[field][rows] = array[inside]
+                arrays[field][rows] = array[inside]
         columns = {sid: column for column, sid in enumerate(known)}
-        return cls(wanted, np.searchsorted(every, wanted), columns, values)
+        return cls(wanted, np.searchsorted(every, wanted), columns, arrays)
 
 
 def _has_bars(reader: Any, first: Any, sid: int) -> bool:

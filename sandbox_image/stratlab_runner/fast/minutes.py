@@ -95,7 +95,7 @@ class Minutes:
             return NotImplemented
         if moment.bar < 0:
             return 0 if field == "volume" else np.nan
-        return self._bars.values[field].item(moment.bar, self._bars.columns[asset.sid])
+        return self._bars.arrays[field].item(moment.bar, self._bars.columns[asset.sid])
 
     def window(
         self, assets: Sequence[Any], field: str, bar_count: int, moment: Moment
@@ -160,7 +160,7 @@ class Minutes:
         if not life.listed <= moment.row <= life.end:
             return 0.0 if field == "volume" else np.nan
         column = self._bars.columns[asset.sid]
-        bars = self._bars.values[field][first : moment.seen, column]
+        bars = self._bars.arrays[field][first : moment.seen, column]
         if field == "volume":
             return float(bars.sum(dtype="int64"))
         bars = bars[~np.isnan(bars)]
@@ -171,7 +171,7 @@ class Minutes:
         return float(bars.max() if field == "high" else bars.min())
 
     def _price(self, asset: Any, life: Life, moment: Moment) -> float:
-        closes, column = self._bars.values["close"], self._bars.columns[asset.sid]
+        closes, column = self._bars.arrays["close"], self._bars.columns[asset.sid]
         if moment.bar >= 0:
             value = closes.item(moment.bar, column)
             if value == value:  # noqa: PLR0124 - NaN
@@ -185,9 +185,7 @@ class Minutes:
         ratio = self._portal.get_adjustments(asset, "close", when, moment.dt)[0]
         return float(value * ratio)
 
-    def _fill(
-        self, out: NDArray[np.float64], asset: Any, start: int, moment: Moment
-    ) -> None:
+    def _fill(self, out: NDArray[np.float64], asset: Any, start: int, moment: Moment) -> None:
         if np.isnan(out[0]):
             out[0] = self._price_before(asset, start, moment)
         missing = np.isnan(out)
@@ -208,7 +206,7 @@ class Minutes:
         if bar < 0:
             return np.nan
         when = self._when(bar)
-        value = self._bars.values["close"].item(bar, self._bars.columns[asset.sid])
+        value = self._bars.arrays["close"].item(bar, self._bars.columns[asset.sid])
         if when.value < life.starts_at or (self._portal.row(when) or 0) > life.end:
             return np.nan
         ratio = self._portal.get_adjustments(asset, "price", when, moment.dt)[0]
@@ -218,7 +216,7 @@ class Minutes:
         column = self._bars.columns[asset.sid]
         trades = self._trades.get(column)
         if trades is None:
-            trades = self._trades[column] = last_true(self._bars.values["volume"][:, column] != 0)
+            trades = self._trades[column] = last_true(self._bars.arrays["volume"][:, column] != 0)
         bar = trades.item(seen - 1) if seen else -1
         # Zipline does not look before the asset's first day.
         return bar if bar >= 0 and self._bars.minutes[bar] >= life.starts_at else -1

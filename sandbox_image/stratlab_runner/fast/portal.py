@@ -45,7 +45,7 @@ class FastPortal(SessionPortal):
         self.tally = tally
         self._minute_columns = {} if minutes is None else minutes.columns
         self._bars = bars
-        self._values = bars.values
+        self._arrays = bars.arrays
         self._adjusted = AdjustedBars(bars, self._adjustment_reader)
         self._lives: dict[Any, Life | None] = {}
         calendar = self.trading_calendar
@@ -120,8 +120,8 @@ class FastPortal(SessionPortal):
         if not life.first <= row <= life.last:
             return np.nan
         if field != "price":
-            return self._values[field].item(row, life.column)
-        value = self._values["close"].item(row, life.column)
+            return self._arrays[field].item(row, life.column)
+        value = self._arrays["close"].item(row, life.column)
         return value if value == value else self._stale_price(asset, life, row)  # noqa: PLR0124 - NaN
 
     def value_at(self, asset: Any, life: Life, field: str, dt: pd.Timestamp, row: int) -> Any:
@@ -167,7 +167,7 @@ class FastPortal(SessionPortal):
         with self.tally.fallback("get_scalar_asset_spot_value"):
             return super().get_scalar_asset_spot_value(asset, field, dt, data_frequency)
 
-    def get_history_window(  # noqa: PLR0913 - zipline's signature
+    def get_history_window(
         self,
         assets: Any,
         end_dt: pd.Timestamp,
@@ -248,7 +248,7 @@ class FastPortal(SessionPortal):
         if found < 0:
             return np.nan
         sessions = self._bars.sessions
-        value = self._values["close"].item(found, life.column)
+        value = self._arrays["close"].item(found, life.column)
         ratio = self.get_adjustments(asset, "price", sessions[found], sessions[row])[0]
         return float(value * ratio)
 

@@ -67,7 +67,7 @@ class DayBarReader(CurrencyAwareSessionBarReader):  # type: ignore[misc]  # zipl
         unknown = [number for number, place in enumerate(places) if place < 0]
         arrays = []
         for name in columns:
-            array = self.bars.values[name][span, places]
+            array = self.bars.arrays[name][span, places]
             array[:, unknown] = 0 if name == "volume" else np.nan
             arrays.append(array)
         return arrays
@@ -89,7 +89,7 @@ class DayBarReader(CurrencyAwareSessionBarReader):  # type: ignore[misc]  # zipl
             raise NoDataBeforeDate(f"No data on or before day={dt} for sid={sid}")
         if row > last:
             raise NoDataAfterDate(f"No data on or after day={dt} for sid={sid}")
-        return self.bars.values[field].item(row, column)
+        return self.bars.arrays[field].item(row, column)
 
     def get_last_traded_dt(self, asset: Any, day: pd.Timestamp) -> pd.Timestamp:
         """Return the last session up to ``day`` with volume, NaT when there is none."""
@@ -98,7 +98,7 @@ class DayBarReader(CurrencyAwareSessionBarReader):  # type: ignore[misc]  # zipl
             return pd.NaT
         column = self.bars.columns[int(asset)]
         first, last = self.bars.lives[column].tolist()
-        (traded,) = self.bars.values["volume"][first : min(row, last) + 1, column].nonzero()
+        (traded,) = self.bars.arrays["volume"][first : min(row, last) + 1, column].nonzero()
         if not len(traded):
             return pd.NaT
         found = first + int(traded[-1])

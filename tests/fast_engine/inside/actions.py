@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-import zipline.api as api
 from hypothesis import strategies as st
 from traces import exact
+from zipline import api
 from zipline.finance.execution import LimitOrder, StopLimitOrder, StopOrder
 
 from stratlab_runner import lab
@@ -97,7 +97,7 @@ def _assets(context: Any, action: Action) -> Any:
 
 def _fields(names: Sequence[str], action: Action) -> Any:
     kind = action.two % 3
-    if kind < 2:  # noqa: PLR2004 - two of three ask for one field
+    if kind < 2:
         return names[action.two % len(names)]
     turned = list(names[action.one % len(names) :]) + list(names[: action.one % len(names)])
     return turned[: 1 + action.two % len(names)]

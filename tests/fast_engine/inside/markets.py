@@ -197,8 +197,10 @@ def _write_adjustments(
             ]
         for day, amount, later in life.dividends:
             paid = sessions[min(day + later, len(sessions) - 1)]
-            dividends.append({"sid": sid, "ex_date": sessions[day], "declared_date": pd.NaT,
-                              "record_date": pd.NaT, "pay_date": paid, "amount": amount})  # fmt: skip
+            dividends.append(
+                {"sid": sid, "ex_date": sessions[day], "declared_date": pd.NaT,
+                 "record_date": pd.NaT, "pay_date": paid, "amount": amount}
+            )  # fmt: skip
         for day, ratio, paid_in in life.stock_dividends:
             stock.append({"sid": sid, "ex_date": sessions[day], "declared_date": sessions[day],
                           "record_date": sessions[day], "pay_date": sessions[-1],
@@ -217,4 +219,4 @@ def _write_adjustments(
 def _typed(rows: list[dict[str, object]], others: tuple[str, ...]) -> pd.DataFrame:
     dates = ("ex_date", "declared_date", "record_date", "pay_date")
     frame = pd.DataFrame(rows, columns=["sid", *dates, *others])
-    return frame.astype({name: "datetime64[ns]" for name in dates})
+    return frame.astype(dict.fromkeys(dates, "datetime64[ns]"))

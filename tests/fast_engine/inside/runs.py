@@ -62,15 +62,17 @@ def run_functions(
     with tempfile.TemporaryFile(buffering=0) as file:
         reporter = Reporter(file.fileno(), "t")
         # Progress depends on the time that has passed.
-        reporter._last_time = float("inf")  # noqa: SLF001 - see above
-        reporter._last_fraction = float("inf")  # noqa: SLF001 - see above
+        reporter._last_time = float("inf")
+        reporter._last_fraction = float("inf")
         algorithm = TrialAlgorithm(asked, tier, reporter, functions, engine=engine)
         bind_context(algorithm, {}, asked.symbols, tier.timeframe)
         error = ""
         recorded = []
         try:
-            for packet in algorithm.get_generator():
-                recorded.append(exact(packet.get("daily_perf", {}).get("recorded_vars")))
+            recorded.extend(
+                exact(packet.get("daily_perf", {}).get("recorded_vars"))
+                for packet in algorithm.get_generator()
+            )
         except Exception as raised:  # noqa: BLE001 - a run that fails must fail the same way
             error = f"{type(raised).__name__}: {raised}"
         reporter.finished()

@@ -33,7 +33,7 @@ CHANGES = st.lists(
 def test_performance_of_random_script_equals_plain_zipline(
     market: Market,
     script: list[Action],
-    benchmark_is_asset: bool,  # noqa: FBT001 - drawn
+    benchmark_is_asset: bool,
     changes: list[tuple[int, str, float]],
 ) -> None:
     symbols = SYMBOLS[: len(market.lives)]

@@ -1,6 +1,7 @@
 """Random scripts on random markets do the same on both engines."""
 
 import os
+from pathlib import Path
 
 from actions import Action, Script, actions
 from hypothesis import HealthCheck, given, settings
@@ -8,8 +9,6 @@ from hypothesis import strategies as st
 from markets import SYMBOLS, Market, markets
 from opening import open_market
 from runs import difference, request, run, temporary
-
-from pathlib import Path
 
 EXAMPLES = int(os.environ.get("STRATLAB_TEST_EXAMPLES", "40"))
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]

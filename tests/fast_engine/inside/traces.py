@@ -8,7 +8,7 @@ from zipline import protocol
 from zipline.assets import Asset
 
 
-def exact(value: Any) -> Any:
+def exact(value: Any) -> Any:  # noqa: C901, PLR0911 - one branch for each type
     """Return nested tuples of text, equal exactly when the values are, types included."""
     if isinstance(value, pd.DataFrame):
         columns = [exact(value.iloc[:, number]) for number in range(value.shape[1])]
