@@ -28,6 +28,7 @@ from stratlab_runner.clock import (
 )
 from stratlab_runner.fast import engines
 from stratlab_runner.fast.algorithm import EngineAlgorithm
+from stratlab_runner.fast.tally import Tally
 from stratlab_runner.recording import RecordingBlotter, SymbolNotInMarketError
 from stratlab_runner.reporter import Reporter
 from stratlab_runner.tier_data import TierData
@@ -205,6 +206,14 @@ def count_bars(algorithm: TrialAlgorithm) -> int:
     """
     schedule = algorithm._schedule  # noqa: SLF001 - see above
     return sum(len(session.labels) for session in schedule)
+
+
+def tally_of(algorithm: TrialAlgorithm) -> Tally | None:
+    """Return how many calls a trial's strategy made, and which fell back to stock zipline.
+
+    None for the stock engine. No attribute of the algorithm, for the same reason.
+    """
+    return getattr(algorithm.data_portal, "tally", None)
 
 
 @final

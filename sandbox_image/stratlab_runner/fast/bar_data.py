@@ -119,7 +119,7 @@ class FastBarData(BarData):  # type: ignore[misc]  # zipline has no types
         return self._portal.life(asset)
 
     def _value(self, asset: Any, field: str, place: Any) -> Any:
-        return self._portal.session_value(asset, self._portal.life(asset), field, place)
+        return self._portal.session_value(asset, self._life(asset), field, place)
 
     def _made(
         self, assets: list[Any], field: str, bar_count: int, frequency: str, place: Any
@@ -134,14 +134,14 @@ class FastBarData(BarData):  # type: ignore[misc]  # zipline has no types
         now = self._now()
         if self._restrictions is not None and self._restrictions.is_restricted(asset, now):
             return False
-        life = self._portal.life(asset)
+        life = self._life(asset)
         if not life.listed <= place <= life.until:
             return False
         price = self._portal.value_at(asset, life, "price", now, place)
         return bool(price == price)  # noqa: PLR0124 - NaN
 
     def _is_stale(self, asset: Any, place: Any) -> bool:
-        now, life = self._now(), self._portal.life(asset)
+        now, life = self._now(), self._life(asset)
         if not asset.is_alive_for_session(now.normalize()):
             return False
         if self._portal.value_at(asset, life, "volume", now, place) > 0:

@@ -154,7 +154,7 @@ class LeanLedger(Ledger):  # type: ignore[misc]  # zipline has no types
             super().update_portfolio()
             return
         tracker = self.position_tracker
-        state = vars(self._immutable_portfolio)
+        state: dict[str, Any] = self._immutable_portfolio.__dict__
         state["positions"] = tracker.get_positions()
         state["positions_value"] = value = tracker.stats.net_value
         state["positions_exposure"] = tracker.stats.net_exposure
@@ -173,7 +173,8 @@ class LeanLedger(Ledger):  # type: ignore[misc]  # zipline has no types
             portfolio = self.portfolio
             value, gross, net = self.calculate_period_stats()
             cash = portfolio.cash
-            vars(self._immutable_account).update(
+            state: dict[str, Any] = self._immutable_account.__dict__
+            state.update(
                 settled_cash=cash,
                 accrued_interest=0.0,
                 buying_power=np.inf,
@@ -193,7 +194,7 @@ class LeanLedger(Ledger):  # type: ignore[misc]  # zipline has no types
                 net_leverage=net,
                 leverage=gross,
             )
-            vars(self._immutable_account).update(self._account_overrides)
+            state.update(self._account_overrides)
             self._dirty_account = False
         return self._immutable_account
 
