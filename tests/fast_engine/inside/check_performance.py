@@ -1,23 +1,21 @@
 """Zipline's own performance frame is the same with the fast engine, risk columns included."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from actions import Action, Script, actions
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from markets import SYMBOLS, Market, markets
 from opening import open_market
 from performances import LISTS, perform, without_ids
 from runs import temporary
+from sizes import fuzz
 from traces import exact
 
-EXAMPLES = int(os.environ.get("STRATLAB_TEST_EXAMPLES", "25"))
 TOLERANCE = 1e-9
-SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
 CHANGES = st.lists(
     st.tuples(
         st.integers(3, 12),
@@ -28,7 +26,7 @@ CHANGES = st.lists(
 )
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=SLOW, print_blob=True)
+@fuzz(20)
 @given(markets(), actions(), st.booleans(), CHANGES)
 def test_performance_of_random_script_equals_plain_zipline(
     market: Market,
