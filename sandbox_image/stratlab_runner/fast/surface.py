@@ -3,6 +3,7 @@
 ``python -P -m stratlab_runner.fast.surface`` prints the list as a Markdown table.
 """
 
+import sys
 from enum import Enum
 from typing import Final, NamedTuple, final
 
@@ -72,9 +73,10 @@ def _call(owner: str, name: str, fast: dict[str, str]) -> Call:
 
 def main() -> None:
     """Print the table."""
-    print("| call | answered by | falls back to zipline for |\n|---|---|---|")
+    lines = ["| call | answered by | falls back to zipline for |", "|---|---|---|"]
     for call in calls():
-        print(f"| `{call.owner}.{call.name}` | {call.answer.value} | {call.falls_back} |")
+        lines.append(f"| `{call.owner}.{call.name}` | {call.answer.value} | {call.falls_back} |")
+    sys.stdout.write("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":
