@@ -17,7 +17,7 @@ import time
 import types
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ from stratlab_runner.simulation import TrialAlgorithm
 from stratlab_runner.tier_data import TierData, open_tier
 
 CAPITAL = 1_000_000.0
+MOMENTUM_DAYS = 500
 FUNCTIONS = ("initialize", "handle_data", "before_trading_start")
 RISK = (
     "algorithm_period_return", "benchmark_period_return", "alpha", "beta", "sharpe", "sortino",
@@ -244,6 +245,8 @@ def main() -> None:
         bundle = as_bundle("momentum", tier, folder)
         case = Case("T3", MOMENTUM, tier, bundle, sessions[280], sessions[-1])
         results["T3"] = compare(case, momentum_rounds)
+        short = replace(case, end=sessions[280 + MOMENTUM_DAYS])
+        results["T10 momentum, two years"] = same(short)
     print(json.dumps(results))
 
 

@@ -74,8 +74,10 @@ def _call(owner: str, name: str, fast: dict[str, str]) -> Call:
 def main() -> None:
     """Print the table."""
     lines = ["| call | answered by | falls back to zipline for |", "|---|---|---|"]
-    for call in calls():
-        lines.append(f"| `{call.owner}.{call.name}` | {call.answer.value} | {call.falls_back} |")
+    lines += [
+        f"| `{call.owner}.{call.name}` | {call.answer.value} | {call.falls_back} |"
+        for call in calls()
+    ]
     sys.stdout.write("\n".join(lines) + "\n")
 
 
