@@ -159,7 +159,8 @@ def _write_intraday(
             labels = pd.date_range(first + step, last, freq=step).tz_localize(None)
             rows.append(pd.DataFrame({"label": labels, "session": day}))
         table = pd.concat(rows, ignore_index=True)
-        bars = _bars(life, pd.DatetimeIndex(table["label"]), generator).reset_index(drop=True)
+        bars = _bars(life, pd.DatetimeIndex(table["label"]), generator, always=1)
+        bars = bars.reset_index(drop=True)
         table = table.join(bars)
         table = table[table["volume"] > 0].assign(symbol=symbol)
         by_symbol[symbol] = table
@@ -170,7 +171,10 @@ def _write_intraday(
     return frames
 
 
-def _bars(life: Life, days: pd.DatetimeIndex, generator: np.random.Generator) -> pd.DataFrame:
+def _bars(
+    life: Life, days: pd.DatetimeIndex, generator: np.random.Generator, always: int = 0
+) -> pd.DataFrame:
+    # The first bars trade always, for the minute store has no asset without any.
     count = len(days)
     close = life.price * np.exp(generator.normal(0, 0.03, count).cumsum())
     start = close * np.exp(generator.normal(0, 0.01, count))
@@ -180,7 +184,7 @@ def _bars(life: Life, days: pd.DatetimeIndex, generator: np.random.Generator) ->
     frame = pd.DataFrame(
         {"open": start, "high": high, "low": low, "close": close, "volume": volume}, index=days
     ).round(3)
-    frame[generator.random(count) < life.gaps] = 0
+    frame[(generator.random(count) < life.gaps) & (np.arange(count) >= always)] = 0
     return frame.clip(lower=0)
 
 
