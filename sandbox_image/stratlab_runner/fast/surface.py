@@ -71,15 +71,15 @@ def _call(owner: str, name: str, fast: dict[str, str]) -> Call:
     return Call(owner, name, Answer.REFUSED if is_refused else Answer.ZIPLINE, "")
 
 
-def main() -> None:
-    """Print the table."""
+def table() -> str:
+    """Return the list as a Markdown table."""
     lines = ["| call | answered by | falls back to zipline for |", "|---|---|---|"]
     lines += [
         f"| `{call.owner}.{call.name}` | {call.answer.value} | {call.falls_back} |"
         for call in calls()
     ]
-    sys.stdout.write("\n".join(lines) + "\n")
+    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":
-    main()
+    sys.stdout.write(table())

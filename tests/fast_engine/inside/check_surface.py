@@ -1,13 +1,17 @@
 """Every public call is on the engine's list, and the list tells the truth."""
 
+import os
+from pathlib import Path
+
 import zipline.api
 from actions import CALLS, LOOKS, MINUTE_LOOKS, ORDERS
 from zipline._protocol import BarData
 
 from stratlab_runner.fast.bar_data import FastBarData
-from stratlab_runner.fast.surface import Answer, calls
+from stratlab_runner.fast.surface import Answer, calls, table
 from stratlab_runner.simulation import TrialAlgorithm
 
+PAGE = Path(os.environ.get("STRATLAB_PAGE", "/engine.md"))
 ORDERING = {name for name in zipline.api.__all__ if "order" in name} - {
     "set_do_not_order_list", "set_max_order_count", "set_max_order_size",
 }  # fmt: skip
@@ -19,6 +23,10 @@ def test_every_public_name_is_listed_once() -> None:
     public = {name for name in dir(BarData) if not name.startswith("_")}
     assert {name for owner, name in listed if owner == "data"} == public
     assert {name for owner, name in listed if owner == "zipline.api"} == set(zipline.api.__all__)
+
+
+def test_page_shows_the_list() -> None:
+    assert table() in PAGE.read_text("utf-8")
 
 
 def test_calls_of_data_answered_from_arrays_are_exactly_those_that_we_override() -> None:
