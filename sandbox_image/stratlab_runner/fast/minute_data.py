@@ -19,6 +19,7 @@ class MinuteBarData(FastBarData):
     """
 
     _before: bool = False
+    _by_first: bool = False
     _exchange: tuple[Any, str, bool] | None = None
 
     @property
@@ -68,7 +69,7 @@ class MinuteBarData(FastBarData):
             return None
         if window is not None and self._before:
             ratios = self._portal.get_adjustments(assets, field, place.dt, self._now())
-            window = window * np.array(ratios)
+            window = window * (ratios[0] if self._by_first else np.array(ratios))
         return window
 
     def _index(self, bar_count: int, frequency: str, place: Any) -> pd.DatetimeIndex:
@@ -79,10 +80,12 @@ class MinuteBarData(FastBarData):
     def _several_fields(
         self, assets: Any, fields: Any, bar_count: Any, frequency: Any
     ) -> pd.DataFrame | None:
-        # Before trading zipline adjusts all assets by the ratio of the first one.
-        if self._before:
-            return None
-        return super()._several_fields(assets, fields, bar_count, frequency)
+        # Before trading zipline then adjusts all assets by the ratio of the first one.
+        self._by_first = True
+        try:
+            return super()._several_fields(assets, fields, bar_count, frequency)
+        finally:
+            self._by_first = False
 
     def _is_tradable(self, asset: Any, place: Any) -> bool:
         if self._restrictions is not None and self._restrictions.is_restricted(asset, place.dt):

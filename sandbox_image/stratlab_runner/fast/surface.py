@@ -44,8 +44,7 @@ class Call(NamedTuple):
 _DATA: Final = {
     "current": "a field that is no price, volume or last_traded; assets in an index or a series; "
     "last_traded of intraday data in before_trading_start",
-    "history": "assets in a tuple or an index; an asset or field twice among several fields; "
-    "several fields of intraday data in before_trading_start",
+    "history": "assets in a tuple or an index; an asset or field twice among several fields",
     "can_trade": "assets in an index or a series",
     "is_stale": "assets in an index or a series",
     "current_session": "",
