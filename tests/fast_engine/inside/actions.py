@@ -72,13 +72,19 @@ class Script:
         self, context: Any, data: Any, where: str, only: dict[str, Callable[..., Any]]
     ) -> None:
         for action in self.actions:
-            if action.name not in only or (context.bar - action.first) % action.every:
-                continue
-            try:
-                given = exact(only[action.name](context, data, action))
-            except Exception as error:  # noqa: BLE001 - what a call raises is part of what it gives
-                given = ("raised", type(error).__name__, str(error))
-            self.trace.append((context.bar, where, action.name, given))
+            if action.name in only and (context.bar - action.first) % action.every == 0:
+                self._note(context, where, action.name, only[action.name], data, action)
+        for number, look in enumerate(SURVEY):
+            self._note(context, where, f"survey {number}", look, data)
+
+    def _note(
+        self, context: Any, where: str, name: str, call: Callable[..., Any], *arguments: Any
+    ) -> None:
+        try:
+            given = exact(call(context, *arguments))
+        except Exception as error:  # noqa: BLE001 - what a call raises is part of what it gives
+            given = ("raised", type(error).__name__, str(error))
+        self.trace.append((context.bar, where, name, given))
 
 
 def _asset(context: Any, action: Action) -> Any:
@@ -240,6 +246,28 @@ ORDERS: dict[str, Callable[..., Any]] = {
 }
 SEEN = LOOKS | MINUTE_LOOKS
 CALLS = SEEN | ORDERS
+
+
+def _turned(context: Any) -> list[Any]:
+    return context.assets[::-1] if context.bar % 2 else list(context.assets)
+
+
+# What every script looks at in every bar: an asset in turn in all fields, and all assets at once.
+SURVEY: tuple[Callable[..., Any], ...] = (
+    *(
+        lambda c, d, field=field: d.current(c.assets[c.bar % len(c.assets)], field)
+        for field in SPOT
+    ),
+    *(
+        lambda c, d, field=field: d.history(
+            c.assets[c.bar % len(c.assets)], field, 1 + c.bar % 9, "1d"
+        )
+        for field in FIELDS
+    ),
+    lambda c, d: d.current(_turned(c), list(SPOT)),
+    lambda c, d: d.history(_turned(c), ["price", "volume"], 1 + c.bar % 4, "1d"),
+    lambda c, d: (d.can_trade(_turned(c)), d.is_stale(_turned(c))),
+)
 SETTINGS: dict[str, Callable[..., Any]] = {
     "set_long_only": lambda c, a: api.set_long_only(on_error="log"),
     "set_max_order_size": lambda c, a: api.set_max_order_size(
