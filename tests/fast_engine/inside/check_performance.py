@@ -26,7 +26,7 @@ CHANGES = st.lists(
 )
 
 
-@fuzz(20)
+@fuzz(12)
 @given(markets(), actions(), st.booleans(), CHANGES)
 def test_performance_of_random_script_equals_plain_zipline(
     market: Market,

@@ -35,7 +35,7 @@ def compare(market: Market, script: Sequence[Action], costs: str) -> Tally:
     return fast.tally
 
 
-@fuzz(40)
+@fuzz(20)
 @given(markets(), actions(), COSTS)
 def test_script_on_daily_market_does_the_same(
     market: Market, script: list[Action], costs: str
@@ -44,14 +44,14 @@ def test_script_on_daily_market_does_the_same(
 
 
 @pytest.mark.parametrize("calendar", ["CMES", "24/5", "24/7"])
-@fuzz(8)
+@fuzz(4)
 @given(data=st.data())
 def test_script_on_another_calendar_does_the_same(calendar: str, data: st.DataObject) -> None:
     compare(data.draw(markets(calendar)), data.draw(actions()), data.draw(COSTS))
 
 
 @pytest.mark.parametrize("calendar", ["XNYS", "CMES", "24/5", "24/7"])
-@fuzz(8)
+@fuzz(4)
 @given(data=st.data())
 def test_script_on_intraday_market_does_the_same(calendar: str, data: st.DataObject) -> None:
     market = data.draw(markets(calendar, data.draw(LENGTHS)))
@@ -61,7 +61,7 @@ def test_script_on_intraday_market_does_the_same(calendar: str, data: st.DataObj
 def test_few_calls_of_random_scripts_fall_back() -> None:
     seen: list[tuple[int, int]] = []
 
-    @fuzz(25)
+    @fuzz(10)
     @given(markets(), actions(), COSTS)
     def look(market: Market, script: list[Action], costs: str) -> None:
         plain = [action for action in script if action.name != DELIBERATE]
