@@ -90,7 +90,7 @@ def _copy(name: str, target: Path) -> None:
     files = distribution(name).files
     assert files is not None, name
     for file in files:
-        if ".." not in file.parts and file.suffix not in {".pyc", ".so"}:
+        if ".." not in file.parts and file.suffix != ".pyc":
             (target / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(file.locate(), target / file)
 
