@@ -16,6 +16,7 @@ from stratlab_runner.minute_bars import whole_sessions, write_minutes
 
 FIRST = pd.Timestamp("2019-01-02")
 SYMBOLS = ("AAA", "BBB", "CCC", "DDD")
+NAMES = {0: "1d", 15: "15m", 60: "1h", 240: "4h"}
 RATIOS = (0.5, 0.25, 1 / 3, 0.7, 2.0, 3.0, 10.0, 0.97)
 
 
@@ -132,7 +133,7 @@ def write(market: Market, folder: Path, calendar: Any) -> None:
     description = {
         "data_set": "fuzz", "tier": "train", "calendar": market.calendar,
         "first_session": str(sessions[0].date()), "last_session": str(sessions[-1].date()),
-        "digest": "0" * 64, "timeframe": "1d" if not market.minutes else f"{market.minutes}m",
+        "digest": "0" * 64, "timeframe": NAMES[market.minutes],
     }  # fmt: skip
     (folder / "tier.json").write_text(json.dumps(description))
 
