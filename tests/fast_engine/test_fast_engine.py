@@ -28,3 +28,8 @@ def test_every_public_call_is_listed(test_image: str) -> None:
 def test_strategies_do_the_same_on_both_engines(test_image: str, tier: Path, sources: Path) -> None:
     """Our own algorithms, zipline's examples and the compiled templates."""
     check(test_image, "check_sources", {tier: "/data", sources: "/sources"})
+
+
+def test_templates_do_the_same_on_hourly_bars(test_image: str, sources: Path) -> None:
+    """Without a single fallback."""
+    check(test_image, "check_hourly", {sources: "/sources"})

@@ -8,14 +8,11 @@ import io
 import os
 import sys
 import types
-from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from markets import Life, Market
-from opening import open_market
-from runs import Run, difference, request, run_functions, temporary
+from runs import Run, difference, request, run_functions
 from sizes import IS_FULL
 from zipline import examples
 
@@ -35,12 +32,6 @@ OWN = {path.stem: path.read_text() for path in sorted(SOURCES.glob("*.py"))}
 ALL = OWN | {name: files(examples).joinpath(f"{name}.py").read_text() for name in EXAMPLES}
 FUNCTIONS = ("initialize", "handle_data", "before_trading_start")
 MOST_FALLBACKS = 0.01
-HOURLY = Life(
-    listed=0, sessions=200, gaps=0.0, price=40.0, volume=500_000, closes=1,
-    splits=(), mergers=(), dividends=((20, 0.13, 3),), stock_dividends=(), odd_hours=False,
-)  # fmt: skip
-# Enough for the indicators to settle; a session has seven hourly bars on XNYS.
-SESSIONS = {"XNYS": 150, "24/7": 60}
 
 
 @pytest.fixture(scope="module")
@@ -81,17 +72,3 @@ def test_strategy_does_the_same_on_both_engines(name: str, costs: str, tier: Tie
     assert difference(stock, fast) == ""
     assert fast.tally is not None
     assert fast.tally.share <= MOST_FALLBACKS, fast.tally.fallbacks
-
-
-@pytest.mark.parametrize("calendar", ["XNYS", "24/7"])
-@pytest.mark.parametrize("name", sorted(name for name in OWN if name.startswith("template_")))
-def test_template_does_the_same_on_hourly_bars(name: str, calendar: str) -> None:
-    lives = (HOURLY, replace(HOURLY, price=9.0, gaps=0.05, splits=((30, 0.5),)))
-    market = Market(SESSIONS[calendar], 5, lives, calendar, 60)
-    with temporary() as folder:
-        tier = open_market(market, Path(folder))
-        stock, fast = (run(OWN[name], tier, "next_open", engine) for engine in ("stock", "fast"))
-    assert difference(stock, fast) == ""
-    assert fast.tally is not None
-    assert fast.tally.calls > 0
-    assert not fast.tally.fallbacks
