@@ -135,6 +135,26 @@ def session_bars(
     return list(zip(*(columns[name] for name in fields), strict=True))
 
 
+def window(assets: Any, field: str, bars: int, unit: str = "1d") -> Any:
+    """Return past values, this bar's last, as an array: ``data.history`` without pandas.
+
+    Args:
+        assets: An asset, or a list of them.
+        field: Among open, high, low, close, volume, and price, which is forward-filled.
+        bars: How many.
+        unit: ``1d`` for sessions, ``1m`` for minutes.
+
+    Returns:
+        One number for each bar; of a list, bars x assets. Adjusted as of now.
+    """
+    data = get_algo_instance().trading_client.current_data
+    # The fast engine's short cut; anything else is zipline's own.
+    short_cut = getattr(data, "_window", None)
+    if short_cut is not None:
+        return short_cut(assets, field, bars, unit)
+    return data.history(assets, field, bars, unit).to_numpy(dtype="float64", copy=True)
+
+
 def bar_time(data: Any) -> tuple[int, int]:
     """Return when the current bar ends: its session, and the minute of the session.
 

@@ -27,8 +27,9 @@ from zipline.data.bcolz_daily_bars import BcolzDailyBarReader, BcolzDailyBarWrit
 from zipline.utils.calendar_utils import TradingCalendar
 
 from stratlab_runner.calendars import COUNTRIES, open_calendar
+from stratlab_runner.fast.day_bars import DayBars
 from stratlab_runner.minute_bars import check_labels, whole_sessions, write_minutes
-from stratlab_runner.tier_data import ADJUSTMENTS, ASSETS, BARS, DESCRIPTION
+from stratlab_runner.tier_data import ADJUSTMENTS, ASSETS, BARS, DAYS, DESCRIPTION
 
 INPUT = Path("/input")
 OUTPUT = Path("/output")
@@ -113,7 +114,7 @@ def build_tier(
     sessions: pd.DatetimeIndex,
     calendar: TradingCalendar,
 ) -> None:
-    """Write bars, assets and adjustments of one tier.
+    """Write bars, assets and adjustments of one tier, and the daily bars as arrays.
 
     Intraday bars go to the minute store, and as whole sessions to the daily one.
 
@@ -134,6 +135,9 @@ def build_tier(
         ((sids[symbol], _dense(frame, sessions)) for symbol, frame in by_symbol.items()),
         invalid_data_behavior="raise",
     )
+    days = folder / DAYS
+    days.mkdir()
+    DayBars.compile(BcolzDailyBarReader(bars), days)
     traded = sessions[sessions.isin(daily["session"])] if "label" in tables.prices else sessions
     dates = _closing_dates(traded, calendar)
     _write_assets(folder / ASSETS, by_symbol, sids, dates, calendar.name)

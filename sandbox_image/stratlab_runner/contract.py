@@ -38,6 +38,7 @@ LAB_NAMES: Final = (
     "order_bracket",
     "risk",
     "session_bars",
+    "window",
 )
 """What a strategy may use of it."""
 

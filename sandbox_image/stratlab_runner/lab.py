@@ -28,6 +28,7 @@ from stratlab_runner.bars import (  # noqa: F401 - the lab's too
     days_per_week,
     on_bar,
     session_bars,
+    window,
 )
 
 TICK = 0.01

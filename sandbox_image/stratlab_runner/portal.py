@@ -1,12 +1,11 @@
 """Zipline's data portal, which shows the bar of the right session on every calendar."""
 
-from typing import Any, final
+from typing import Any
 
 import pandas as pd
 from zipline.data.data_portal import DataPortal
 
 
-@final
 class SessionPortal(DataPortal):  # type: ignore[misc]  # zipline has no types
     """A portal that takes a session's name for that session.
 

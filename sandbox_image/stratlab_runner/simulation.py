@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn, final
 
 import pandas as pd
-from zipline.algorithm import TradingAlgorithm
 from zipline.assets import Asset
 from zipline.finance.commission import CommissionModel, PerShare
 from zipline.finance.controls import MaxLeverage, MaxPositionSize
@@ -27,7 +26,9 @@ from stratlab_runner.clock import (
     session_of,
     traded_sessions,
 )
-from stratlab_runner.portal import SessionPortal
+from stratlab_runner.fast import engines
+from stratlab_runner.fast.algorithm import EngineAlgorithm
+from stratlab_runner.fast.tally import Tally
 from stratlab_runner.recording import RecordingBlotter, SymbolNotInMarketError
 from stratlab_runner.reporter import Reporter
 from stratlab_runner.tier_data import TierData
@@ -42,7 +43,7 @@ class UnsupportedCallError(Exception):
 
 
 @final
-class TrialAlgorithm(TradingAlgorithm):  # type: ignore[misc]  # zipline has no types
+class TrialAlgorithm(EngineAlgorithm):
     """Zipline's algorithm under the harness: costs, limits and symbols are not the strategy's.
 
     Its clock yields the bars of the data set, whatever minutes the calendar has.
@@ -54,13 +55,19 @@ class TrialAlgorithm(TradingAlgorithm):  # type: ignore[misc]  # zipline has no 
         tier: Its data.
         reporter: Where orders, fills and equity go.
         functions: The strategy's functions by their zipline names.
+        engine: One of :data:`stratlab_runner.fast.engines.ENGINES`.
 
     Raises:
         TrialSetupError: The window or a symbol is not in the data, or the cost model is unknown.
     """
 
     def __init__(
-        self, request: pb.RunTrial, tier: TierData, reporter: Reporter, functions: Mapping[str, Any]
+        self,
+        request: pb.RunTrial,
+        tier: TierData,
+        reporter: Reporter,
+        functions: Mapping[str, Any],
+        engine: str = engines.DEFAULT,
     ) -> None:
         self._request = request
         self._costs = _cost_models(request)
@@ -70,17 +77,11 @@ class TrialAlgorithm(TradingAlgorithm):  # type: ignore[misc]  # zipline has no 
         if not self._schedule:
             raise TrialSetupError(f"no bar between {request.start} and {request.end}")
         _check_symbols(request, tier)
-        loader = USEquityPricingLoader.without_fx(tier.bar_reader, tier.adjustment_reader)
+        portal, reader = engines.open_portal(tier, engine)
+        loader = USEquityPricingLoader.without_fx(reader, tier.adjustment_reader)
         super().__init__(
             sim_params=parameters,
-            data_portal=SessionPortal(
-                tier.asset_finder,
-                trading_calendar=tier.calendar,
-                first_trading_day=tier.bar_reader.first_trading_day,
-                equity_daily_reader=tier.bar_reader,
-                equity_minute_reader=tier.minute_reader,
-                adjustment_reader=tier.adjustment_reader,
-            ),
+            data_portal=portal,
             get_pipeline_loader=lambda column: _pipeline_loader(column, loader),
             metrics_set={_SessionReporter(self, reporter, self._schedule)},
             blotter=RecordingBlotter(reporter, request.symbols, self._schedule[0].labels[0]),
@@ -205,6 +206,14 @@ def count_bars(algorithm: TrialAlgorithm) -> int:
     """
     schedule = algorithm._schedule  # noqa: SLF001 - see above
     return sum(len(session.labels) for session in schedule)
+
+
+def tally_of(algorithm: TrialAlgorithm) -> Tally | None:
+    """Return how many calls a trial's strategy made, and which fell back to stock zipline.
+
+    None for the stock engine. No attribute of the algorithm, for the same reason.
+    """
+    return getattr(algorithm.data_portal, "tally", None)
 
 
 @final

@@ -19,10 +19,13 @@ from zipline.data.bcolz_minute_bars import BcolzMinuteBarReader
 from zipline.utils.calendar_utils import TradingCalendar
 
 from stratlab_runner.calendars import open_calendar
+from stratlab_runner.fast.day_bars import DayBars
+from stratlab_runner.fast.minute_bars import MinuteBars
 
 BARS = "daily_equities.bcolz"
 MINUTES = "minute_equities.bcolz"
 LABELS = "labels.npy"
+DAYS = "days"
 ASSETS = "assets.sqlite"
 ADJUSTMENTS = "adjustments.sqlite"
 DESCRIPTION = "tier.json"
@@ -51,6 +54,8 @@ class TierData:
         minute_reader: Raw intraday bars in the minutes that they are labelled with, None where
             bars are daily.
         labels: UTC epoch seconds of every intraday bar, ascending; empty where bars are daily.
+        day_bars: The daily bars once more, for the fast engine.
+        minute_bars: The intraday bars once more, None where there are none or too many.
     """
 
     data_set: str
@@ -65,6 +70,8 @@ class TierData:
     adjustment_reader: SQLiteAdjustmentReader
     minute_reader: BcolzMinuteBarReader | None
     labels: NDArray[np.int64]
+    day_bars: DayBars
+    minute_bars: MinuteBars | None
 
 
 def open_tier(path: Path) -> TierData:
@@ -88,6 +95,10 @@ def open_tier(path: Path) -> TierData:
     # Mounts of the first data sets, which were all daily, do not tell.
     timeframe = description.get("timeframe", "1d")
     intraday = timeframe != "1d"
+    bar_reader = BcolzDailyBarReader(str(path / BARS))
+    minute_reader = BcolzMinuteBarReader(str(path / MINUTES)) if intraday else None
+    labels = np.load(path / LABELS) if intraday else np.empty(0, "int64")
+    finder = AssetFinder(engine)
     return TierData(
         data_set=description["data_set"],
         tier=description["tier"],
@@ -96,12 +107,22 @@ def open_tier(path: Path) -> TierData:
         calendar=calendar,
         first_session=first,
         last_session=last,
-        asset_finder=AssetFinder(engine),
-        bar_reader=BcolzDailyBarReader(str(path / BARS)),
+        asset_finder=finder,
+        bar_reader=bar_reader,
         adjustment_reader=SQLiteAdjustmentReader(_in_memory(path / ADJUSTMENTS)),
-        minute_reader=BcolzMinuteBarReader(str(path / MINUTES)) if intraday else None,
-        labels=np.load(path / LABELS) if intraday else np.empty(0, "int64"),
+        minute_reader=minute_reader,
+        labels=labels,
+        day_bars=_day_bars(path / DAYS, bar_reader),
+        minute_bars=minute_reader
+        and MinuteBars.compile(minute_reader, labels, finder.equities_sids),
     )
+
+
+def _day_bars(folder: Path, reader: BcolzDailyBarReader) -> DayBars:
+    # Mounts of the first data sets have no arrays.
+    if folder.is_dir():
+        return DayBars.open(folder, reader.sessions)
+    return DayBars.compile(reader)
 
 
 def _in_memory(path: Path) -> sqlite3.Connection:

@@ -17,6 +17,7 @@ from stratlab_proto.runner.v1 import runner_service_pb2 as pb
 from stratlab_runner.bars import bind_context
 from stratlab_runner.class_style import class_functions, strategy_class
 from stratlab_runner.contract import OPTIONAL_FUNCTIONS, REQUIRED_FUNCTIONS, STRATEGY_FILE
+from stratlab_runner.fast import engines
 from stratlab_runner.kernel import address_space
 from stratlab_runner.reading import read_source
 from stratlab_runner.reporter import Reporter
@@ -35,7 +36,9 @@ class StrategyContractError(Exception):
     """The source lacks a function that every strategy has."""
 
 
-def run_trial(request: pb.RunTrial, tier: TierData, descriptor: int) -> bool:
+def run_trial(
+    request: pb.RunTrial, tier: TierData, descriptor: int, engine: str = engines.DEFAULT
+) -> bool:
     """Run a trial to its end and report it; returns whether it succeeded.
 
     Nothing that the strategy does is raised: it is reported. Call it in a process that ends
@@ -45,6 +48,7 @@ def run_trial(request: pb.RunTrial, tier: TierData, descriptor: int) -> bool:
         request: The trial.
         tier: Data of the tier that is mounted.
         descriptor: Pipe for the frames.
+        engine: One of :data:`stratlab_runner.fast.engines.ENGINES`.
     """
     reporter = Reporter(descriptor, request.trial_id)
     functions: dict[str, Any] = {}
@@ -55,6 +59,7 @@ def run_trial(request: pb.RunTrial, tier: TierData, descriptor: int) -> bool:
             tier,
             reporter,
             {name: _late(functions, name) for name in (*REQUIRED_FUNCTIONS, *OPTIONAL_FUNCTIONS)},
+            engine,
         )
         bind_context(
             algorithm, json.loads(request.parameters_json), request.symbols, tier.timeframe
@@ -79,7 +84,7 @@ def run_trial(request: pb.RunTrial, tier: TierData, descriptor: int) -> bool:
 
 
 def rehearse(tier: TierData) -> None:
-    """Run a strategy that does nothing for a few bars.
+    """Run a strategy that does nothing for a few bars, by each engine.
 
     What zipline loads and caches at its first run is then there before the fork.
 
@@ -99,9 +104,10 @@ def rehearse(tier: TierData) -> None:
     )
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
-        algorithm = TrialAlgorithm(request, tier, Reporter(nowhere, ""), {})
-        for _ in algorithm.get_generator():
-            pass
+        for engine in engines.ENGINES:
+            algorithm = TrialAlgorithm(request, tier, Reporter(nowhere, ""), {}, engine)
+            for _ in algorithm.get_generator():
+                pass
     finally:
         os.close(nowhere)
 
