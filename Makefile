@@ -41,14 +41,7 @@ gvisor-if-possible: engine
 image: $(STAMP) engine ## Build the sandbox image when its inputs changed
 	@bash docker/image.sh
 
-controller-gvisor: engine ## Register gVisor (runsc) with the engine; as root on Debian/Ubuntu install a missing one
-	@bash docker/gvisor.sh
-
-# Its tests say why they are skipped where it cannot be had.
-gvisor-if-possible: engine
-	@if [ "$$(id -u)" = 0 ]; then bash docker/gvisor.sh || echo "gvisor: its tests are skipped"; fi
-
-image: $(STAMP) engine ## Build the controller image for docker/compose.yaml
+controller-image: engine ## Build the controller image for docker/compose.yaml
 	@bash docker/controller-image.sh
 
 data: $(STAMP) image ## Build the built-in data set us-daily when it is missing
