@@ -58,6 +58,35 @@ class VerdictKind(StrEnum):
 
 
 @final
+class RuleStatus(StrEnum):
+    """What became of a rule."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    NOT_RUN = "not_run"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class RuleResult:
+    """One rule of a promotion, judged.
+
+    Attributes:
+        name: Of the rule.
+        status: What became of it.
+        value: What was found, None when undefined (never passes) or not run.
+        bound: What the value was compared with.
+        evidence: One sentence: what the value was computed from, or why there is none.
+    """
+
+    name: str
+    status: RuleStatus
+    value: float | None
+    bound: float
+    evidence: str
+
+
+@final
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """The verdict with every reason, and the checks that were not made.
@@ -67,9 +96,11 @@ class Verdict:
         candidate: Hash of the candidate it is about, "" for none.
         reasons: Sentences, the decisive one first.
         missing_checks: Names of checks that `promote_candidate` needs and that did not run.
+        rules: Every rule of a promotion, in the order in which they are judged.
     """
 
     kind: VerdictKind
     candidate: str
     reasons: tuple[str, ...]
     missing_checks: tuple[str, ...] = ()
+    rules: tuple[RuleResult, ...] = ()
