@@ -1,6 +1,6 @@
 """Warm containers: hit and miss latency, teardown, refill rate, trials per minute, memory.
 
-Run ``python -m benchmarks.pool [--claims N] [--trials N]``; needs the engine and the sandbox image.
+Run ``python -m benchmarks.pool [--claims N] [--trials N] [--runtime runsc]``; needs the engine and the sandbox image.
 Everything goes through the product's own sandbox, with the data set that comes with it. A trial is
 IBM over one year of daily bars. The first thing that its code does is print the monotonic clock,
 which a container of runc shares with the host: that is the first line.
@@ -11,44 +11,29 @@ sandbox is asked for the batch, so it holds the claim and everything else of the
 
 import argparse
 import asyncio
-import logging
 import os
 import subprocess
-import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
-from datetime import date
+from collections.abc import Sequence
 from pathlib import Path
 
-import structlog
-from benchmarks.support.figures import head, machine, percentile, row
-
-from stratlab.bootstrap import SystemClock, build_data_set
-from stratlab.domain.market import CostModel, MarketSet, Tier, Window
-from stratlab.domain.ports import Leases
-from stratlab.domain.trial import Limits, Outcome, TrialBatch, TrialPurpose, TrialSpec
-from stratlab.market_data import Catalogue
-from stratlab.sandbox import DockerSandbox
-from stratlab.sandbox.link import Link
-from stratlab.sandbox.warm_member import WarmMember
-from stratlab.settings import Settings
-from stratlab.store import open_repository
-from stratlab_proto.runner.v1 import runner_service_pb2 as pb
-
-WINDOW = Window(Tier.TRAIN, date(2001, 6, 1), date(2002, 5, 31))
-REFILLED = 6
-SPEC = TrialSpec(
-    trial_id="t0",
-    index=0,
-    purpose=TrialPurpose.ADHOC,
-    market=MarketSet("us-daily", ("IBM",)),
-    window=WINDOW,
-    parameters={"days": 20},
-    capital=100_000.0,
-    cost_model=CostModel(),
+from benchmarks.support.figures import MIB, head, machine, percentile, row
+from benchmarks.support.measured_sandbox import (
+    Stamps,
+    batch,
+    home_with_data,
+    idle,
+    opened,
+    run_one,
 )
+
+from stratlab.domain.trial import Outcome, TrialBatch
+from stratlab.sandbox import DockerSandbox
+from stratlab.sandbox.cgroups import MemberCgroups, mounted_version
+from stratlab.sandbox.policy import HostTraits
+
+REFILLED = 6
+SETTLED_SECONDS = 0.05
 SOURCE = """
 import time
 print(time.monotonic(), flush=True)
@@ -65,85 +50,41 @@ def handle_data(context, data):
 """
 
 
-@dataclass
-class Stamps:
-    """What the sandbox does not tell: when code was sent, and how long each teardown took."""
-
-    sent: float = 0.0
-    teardowns: list[float] = field(default_factory=list)
-
-    def attach(self) -> None:
-        """Measure from now on."""
-        send, close = Link.send, WarmMember.close
-
-        async def stamped_send(link: Link, response: pb.AttachResponse) -> None:
-            if response.HasField("run"):
-                self.sent = time.monotonic()
-            await send(link, response)
-
-        async def timed_close(member: WarmMember) -> None:
-            began = time.monotonic()
-            await close(member)
-            self.teardowns.append(time.monotonic() - began)
-
-        Link.send = stamped_send  # type: ignore[method-assign]  # measured from outside
-        WarmMember.close = timed_close  # type: ignore[method-assign]  # the same
-
-
-def batch(trials: int = 1, campaign: str = "benchmark") -> TrialBatch:
+def work(trials: int = 1, campaign: str = "benchmark", runtime: str = "runc") -> TrialBatch:
     """Return a batch whose trials differ in a parameter."""
-    specs = tuple(
-        replace(SPEC, trial_id=f"t{n}", index=n, parameters={"days": 20 + n}) for n in range(trials)
-    )
-    return TrialBatch(campaign, SOURCE, specs, Limits())
+    points = ({"days": 20 + number} for number in range(trials))
+    return batch(SOURCE, *points, campaign=campaign, runtime=runtime)
 
 
-@asynccontextmanager
-async def opened(home: Path, **options: float) -> AsyncIterator[tuple[DockerSandbox, Leases]]:
-    """Open a proven sandbox with changed settings."""
-    settings = Settings(home=home)
-    repository = open_repository(settings.store_url)
-    changed = settings.sandbox.model_copy(update=options)
-    async with DockerSandbox.open(
-        changed, home, repository.leases(), Catalogue(home), SystemClock(), alone=True
-    ) as sandbox:
-        await sandbox.prove()
-        yield sandbox, repository.leases()
-    repository.close()
-
-
-async def idle(sandbox: DockerSandbox, count: int) -> None:
-    """Wait until so many containers wait for work."""
-    while sandbox.pool_stats.idle < count:  # noqa: ASYNC110 - raises no event
-        await asyncio.sleep(0.005)
-
-
-async def first_line(sandbox: DockerSandbox, stamps: Stamps) -> tuple[float, float]:
+async def first_line(sandbox: DockerSandbox, stamps: Stamps, runtime: str) -> tuple[float, float]:
     """Run one trial; return seconds from code sent, and from asked, to its first line."""
     asked = time.monotonic()
-    (claim,) = await sandbox.run(batch(), lambda _: None)
-    assert claim.outcome is Outcome.SUCCEEDED, claim
+    claim = await run_one(sandbox, work(runtime=runtime))
     printed = float(claim.output_tail.split()[0])
     return printed - stamps.sent, printed - asked
 
 
-async def latencies(home: Path, claims: int, stamps: Stamps) -> dict[str, Sequence[float]]:
+async def latencies(
+    home: Path, claims: int, stamps: Stamps, runtime: str
+) -> dict[str, Sequence[float]]:
     """Measure hits, then misses, one at a time."""
     figures: dict[str, Sequence[float]] = {}
     async with opened(home, members=2, pool_low=1, pool_high=1) as (sandbox, _):
-        await first_line(sandbox, stamps)
+        await first_line(sandbox, stamps, runtime)
         stamps.teardowns.clear()
         found = []
         for _ in range(claims):
             await idle(sandbox, 1)
-            await asyncio.sleep(0.05)
-            found.append(await first_line(sandbox, stamps))
+            await asyncio.sleep(SETTLED_SECONDS)
+            found.append(await first_line(sandbox, stamps, runtime))
         assert sandbox.pool_stats.hits == claims, sandbox.pool_stats
         figures["hit: code sent to first line"], figures["hit: asked to first line"] = zip(
             *found, strict=True
         )
     async with opened(home, pool_low=0) as (sandbox, _):
-        missed = [await first_line(sandbox, stamps) for _ in range(max(5, claims // 10))]
+        await sandbox.prove(runtime)
+        count = max(5, claims // 10)
+        missed = [await first_line(sandbox, stamps, runtime) for _ in range(count)]
         figures["miss: code sent to first line"], figures["miss: asked to first line"] = zip(
             *missed, strict=True
         )
@@ -151,10 +92,10 @@ async def latencies(home: Path, claims: int, stamps: Stamps) -> dict[str, Sequen
     return figures
 
 
-async def refill_rate(home: Path) -> tuple[float, list[float]]:
+async def refill_rate(home: Path, runtime: str) -> tuple[float, list[float]]:
     """Return containers warmed per minute on an idle machine, and MiB of each that waits."""
     async with opened(home, pool_low=REFILLED, pool_high=REFILLED) as (sandbox, leases):
-        await sandbox.run(batch(), lambda _: None)
+        await run_one(sandbox, work(runtime=runtime))
         already, began = sandbox.pool_stats.warmed, time.monotonic()
         await idle(sandbox, REFILLED)
         seconds = time.monotonic() - began
@@ -164,72 +105,78 @@ async def refill_rate(home: Path) -> tuple[float, list[float]]:
 
 
 def memory_mib(names: Sequence[str]) -> list[float]:
-    """Return what the engine says each container holds, the page cache apart."""
-    units = {"KiB": 1 / 1024, "MiB": 1.0, "GiB": 1024.0}
+    """Return what the control group of each container holds, files that can be dropped apart."""
+    version = mounted_version()
+    groups = MemberCgroups(HostTraits(cgroup_version=version))
+    file = "memory.usage_in_bytes" if version == 1 else "memory.current"
     printed = subprocess.run(
-        ["docker", "stats", "--no-stream", "--format", "{{.MemUsage}}", *names],
+        ["docker", "inspect", "--format={{.State.Pid}}", *names],
         capture_output=True,
         text=True,
         timeout=60,
         check=True,
     ).stdout
-    used = [line.split("/")[0].strip() for line in printed.splitlines()]
-    return [float(each[:-3]) * units[each[-3:]] for each in used]
+    found = []
+    for process in printed.split():
+        group = groups.group_of(int(process))
+        facts = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+        dropped = int(facts["total_inactive_file" if version == 1 else "inactive_file"])
+        found.append((int((group / file).read_text()) - dropped) / MIB)
+    return found
 
 
-async def sustained(home: Path, cores: int, trials: int, **options: int) -> tuple[float, float]:
+async def sustained(home: Path, cores: int, trials: int, runtime: str) -> tuple[float, float]:
     """Return trials per minute of batches of one trial each, and the hit rate."""
-    async with opened(home, members=cores, **options) as (sandbox, _):
-        await sandbox.run(batch(), lambda _: None)
+    async with opened(home, members=cores) as (sandbox, _):
+        await run_one(sandbox, work(runtime=runtime))
         began = time.monotonic()
         await asyncio.gather(
-            *(sandbox.run(batch(1, f"c{n % 4}"), lambda _: None) for n in range(trials))
+            *(run_one(sandbox, work(1, f"c{n % 4}", runtime)) for n in range(trials))
         )
         return trials / (time.monotonic() - began) * 60, sandbox.pool_stats.hit_rate
 
 
-async def swept(home: Path, cores: int, trials: int) -> float:
+async def swept(home: Path, cores: int, trials: int, runtime: str) -> float:
     """Return trials per minute of one batch with many points."""
     async with opened(home, members=cores, pool_low=0) as (sandbox, _):
+        await sandbox.prove(runtime)
         began = time.monotonic()
-        claims = await sandbox.run(batch(trials), lambda _: None)
+        claims = await sandbox.run(work(trials, runtime=runtime), lambda _: None)
         assert {claim.outcome for claim in claims} == {Outcome.SUCCEEDED}
         return trials / (time.monotonic() - began) * 60
 
 
-async def measure(home: Path, claims: int, trials: int) -> None:
+async def measure(home: Path, claims: int, trials: int, runtime: str) -> None:
     """Print all tables."""
     stamps = Stamps()
     stamps.attach()
-    print(head("milliseconds", "p50", "p95", "p99", "n"))
-    for name, values in (await latencies(home, claims, stamps)).items():
+    print(head(f"{runtime}, milliseconds", "p50", "p95", "p99", "n"))
+    for name, values in (await latencies(home, claims, stamps, runtime)).items():
         cells = [f"{1000 * percentile(values, share):.1f}" for share in (0.5, 0.95, 0.99)]
         print(row(name, *cells, len(values)), flush=True)
-    rate, memory = await refill_rate(home)
+    rate, memory = await refill_rate(home, runtime)
     print("\n" + head("pool", "value"))
     print(row("containers warmed per minute, nothing else running", f"{rate:.0f}"))
     print(row("MiB of a container that waits", f"{percentile(memory, 0.5):.0f}"), flush=True)
     print("\n" + head("trials per minute", "batches of one", "hit rate", "one sweep"))
     for cores in range(1, (os.cpu_count() or 1) + 1):
-        single, hits = await sustained(home, cores, trials)
-        sweep = await swept(home, cores, trials)
+        single, hits = await sustained(home, cores, trials, runtime)
+        sweep = await swept(home, cores, trials, runtime)
         print(row(f"{cores} cores", f"{single:.0f}", f"{hits:.2f}", f"{sweep:.0f}"), flush=True)
     print(f"\nload {os.getloadavg()[0]:.1f} after")
 
 
-def main(claims: int, trials: int) -> None:
+def main(claims: int, trials: int, runtime: str) -> None:
     """Build the data and measure."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     print(machine() + "\n")
-    with tempfile.TemporaryDirectory(prefix="bench-") as directory:
-        home = Path(directory)
-        build_data_set(Settings(home=home), "us-daily")
-        asyncio.run(measure(home, claims, trials))
+    with home_with_data() as home:
+        asyncio.run(measure(home, claims, trials, runtime))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--claims", type=int, default=200)
     parser.add_argument("--trials", type=int, default=40)
+    parser.add_argument("--runtime", default="runc")
     arguments = parser.parse_args()
-    main(arguments.claims, arguments.trials)
+    main(arguments.claims, arguments.trials, arguments.runtime)

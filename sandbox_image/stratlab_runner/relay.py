@@ -7,7 +7,7 @@ from google.protobuf.message import DecodeError
 from stratlab_proto.runner.v1 import runner_service_pb2 as pb
 from stratlab_runner.wire import FrameBuffer, FrameError
 
-_MIDDLE: Final = frozenset({"progress", "log", "fills", "equity"})
+_MIDDLE: Final = frozenset({"progress", "log", "fills", "equity", "data_calls"})
 
 
 @final

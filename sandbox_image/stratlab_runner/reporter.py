@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Mapping
 from typing import Final, final
 
 from stratlab_proto.runner.v1 import runner_service_pb2 as pb
@@ -72,6 +73,16 @@ class Reporter:
                 trial_id=self._trial_id, fraction=fraction, bar=bar, equity=value
             )
             self._send(pb.AttachRequest(progress=progress))
+
+    def data_calls(self, total: int, fallbacks: Mapping[str, int]) -> None:
+        """Report how calls of data were answered.
+
+        Args:
+            total: Calls that the fast engine counted.
+            fallbacks: Name of a call -> how often stock zipline answered it instead.
+        """
+        calls = pb.DataCalls(trial_id=self._trial_id, total=total, fallbacks=fallbacks)
+        self._send(pb.AttachRequest(data_calls=calls))
 
     def finished(self) -> None:
         """Report everything that is left, and success."""

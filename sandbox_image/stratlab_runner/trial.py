@@ -21,7 +21,7 @@ from stratlab_runner.fast import engines
 from stratlab_runner.kernel import address_space
 from stratlab_runner.reading import read_source
 from stratlab_runner.reporter import Reporter
-from stratlab_runner.simulation import TrialAlgorithm, count_bars
+from stratlab_runner.simulation import TrialAlgorithm, count_bars, tally_of
 from stratlab_runner.tier_data import TierData
 
 MAX_MESSAGE: Final = 2000
@@ -36,9 +36,7 @@ class StrategyContractError(Exception):
     """The source lacks a function that every strategy has."""
 
 
-def run_trial(
-    request: pb.RunTrial, tier: TierData, descriptor: int, engine: str = engines.DEFAULT
-) -> bool:
+def run_trial(request: pb.RunTrial, tier: TierData, descriptor: int) -> bool:
     """Run a trial to its end and report it; returns whether it succeeded.
 
     Nothing that the strategy does is raised: it is reported. Call it in a process that ends
@@ -48,7 +46,6 @@ def run_trial(
         request: The trial.
         tier: Data of the tier that is mounted.
         descriptor: Pipe for the frames.
-        engine: One of :data:`stratlab_runner.fast.engines.ENGINES`.
     """
     reporter = Reporter(descriptor, request.trial_id)
     functions: dict[str, Any] = {}
@@ -59,7 +56,7 @@ def run_trial(
             tier,
             reporter,
             {name: _late(functions, name) for name in (*REQUIRED_FUNCTIONS, *OPTIONAL_FUNCTIONS)},
-            engine,
+            request.engine or engines.DEFAULT,
         )
         bind_context(
             algorithm, json.loads(request.parameters_json), request.symbols, tier.timeframe
@@ -77,8 +74,10 @@ def run_trial(
         for _ in algorithm.get_generator():
             pass
     except BaseException as error:  # noqa: BLE001 - SystemExit is the strategy's doing too
+        _tell_calls(reporter, algorithm)
         reporter.failed(describe_failure(error, request.source))
         return False
+    _tell_calls(reporter, algorithm)
     reporter.finished()
     return True
 
@@ -144,6 +143,12 @@ def describe_failure(error: BaseException, source: str) -> pb.TrialFailed:
         text=text(line)[:MAX_MESSAGE],
         traceback="\n".join([*stack, f"{name}: {message}"])[-MAX_TRACEBACK:],
     )
+
+
+def _tell_calls(reporter: Reporter, algorithm: TrialAlgorithm) -> None:
+    tally = tally_of(algorithm)
+    if tally is not None:
+        reporter.data_calls(tally.calls, tally.fallbacks)
 
 
 def _late(functions: dict[str, Any], name: str) -> Any:

@@ -117,6 +117,8 @@ def _request_fields(request: pb.RunBacktestRequest) -> dict[str, object]:
     # Zero and empty stand for the default.
     if request.data_set:
         fields["data_set"] = request.data_set
+    if request.engine:
+        fields["engine"] = request.engine
     if request.capital != 0:
         fields["capital"] = request.capital
     if request.HasField("start"):

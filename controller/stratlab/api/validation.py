@@ -33,7 +33,7 @@ from stratlab.domain.search import (
     Sampler,
 )
 from stratlab.domain.strategy import GeneratorKind
-from stratlab.domain.trial import Limits
+from stratlab.domain.trial import Engine, Limits
 from stratlab_runner.contract import MAX_SOURCE_BYTES
 
 DEFAULT_DATA_SET = "us-daily"
@@ -158,6 +158,7 @@ class _SpecDocument(_Document):
     capital: _Capital = _SPEC.capital
     seed: _Seed = _SPEC.seed
     runtime: _Runtime = ""
+    engine: Engine = _SPEC.engine
     review: ReviewMode = _SPEC.review
     parameter_search: _ParameterSearchDocument = _ParameterSearchDocument()
     islands: _IslandsDocument = _IslandsDocument()
@@ -196,6 +197,7 @@ class _BacktestDocument(_Document):
     seed: _Seed = _SPEC.seed
     skip_screening: bool = False
     runtime: _Runtime = ""
+    engine: Engine = _SPEC.engine
 
     @field_validator("parameters")
     @classmethod

@@ -13,6 +13,7 @@ from stratlab.domain.market import CostModel, DataSet, MarketSet, PricePanel, Ti
 from stratlab.domain.ports import Evaluator, MarketData, ProgressListener, Sandbox, Screener
 from stratlab.domain.strategy import ScreeningReport
 from stratlab.domain.trial import (
+    Engine,
     Limits,
     Parameters,
     TrialBatch,
@@ -43,6 +44,7 @@ class BacktestRequest:
     seed: int
     skip_screening: bool
     runtime: str
+    engine: Engine = Engine.FAST
 
 
 @final
@@ -143,6 +145,7 @@ class Backtester:
             trials=(spec,),
             limits=request.limits,
             runtime=request.runtime,
+            engine=request.engine,
         )
         (claim,) = await self._sandbox.run(batch, on_progress)
         return await asyncio.to_thread(self._evaluator.settle, spec, claim, prices, request.limits)

@@ -109,6 +109,7 @@ class TrialDesk:
             trials=tuple(open_specs),
             limits=campaign.spec.limits,
             runtime=campaign.spec.runtime,
+            engine=campaign.spec.engine,
         )
         claims = await self._sandbox.run(batch, notify, judge)
         for spec, claim in zip(open_specs, claims, strict=judge is None):

@@ -55,6 +55,9 @@ def backtest(
     runtime: Annotated[
         str, typer.Option("--runtime", help="Container runtime, runc or runsc [the server's].")
     ] = "",
+    engine: Annotated[
+        str, typer.Option("--engine", help="fast, or stock for zipline as it comes.")
+    ] = "fast",
     skip_screening: Annotated[
         bool, typer.Option("--skip-screening", help="Run what screening would reject.")
     ] = False,
@@ -69,6 +72,7 @@ def backtest(
             read_source(file), data, symbols, start, end, params, cost_model, capital, runtime
         )
         request.seed = _seed(seed)
+        request.engine = engine
         if max_leverage is not None:
             request.limits.max_leverage = max_leverage
         request.skip_screening = skip_screening

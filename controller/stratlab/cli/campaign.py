@@ -67,6 +67,9 @@ _SeedOption = Annotated[int | None, typer.Option("--seed", help="Of every random
 _RuntimeOption = Annotated[
     str | None, typer.Option("--runtime", help="Container runtime, runc or runsc [the server's].")
 ]
+_EngineOption = Annotated[
+    str | None, typer.Option("--engine", help="fast, or stock for zipline as it comes [fast].")
+]
 _ReviewOption = Annotated[
     str | None,
     typer.Option("--review", help="auto, or required: a candidate with warnings waits [auto]."),
@@ -97,6 +100,7 @@ def start(
     capital: _CapitalOption = None,
     seed: _SeedOption = None,
     runtime: _RuntimeOption = None,
+    engine: _EngineOption = None,
     review: _ReviewOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -124,6 +128,7 @@ def start(
             capital=capital,
             seed=seed,
             runtime=runtime,
+            engine=engine,
             review=review,
         )
     )

@@ -42,6 +42,7 @@ class SpecFlags:
     capital: float | None = None
     seed: int | None = None
     runtime: str | None = None
+    engine: str | None = None
     review: str | None = None
 
 
@@ -65,6 +66,7 @@ def build_spec(flags: SpecFlags) -> campaign_service_pb2.CampaignSpec:
         "capital": flags.capital,
         "seed": flags.seed,
         "runtime": flags.runtime,
+        "engine": flags.engine,
         "review": flags.review,
     }
     fields |= {name: value for name, value in given.items() if value is not None}

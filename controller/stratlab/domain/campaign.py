@@ -11,7 +11,7 @@ from stratlab.domain.market import CostModel
 from stratlab.domain.metrics import Metrics
 from stratlab.domain.search import Islands, ParameterSearch, ReviewMode
 from stratlab.domain.strategy import Candidate, Critique, GeneratorKind, ScreeningReport
-from stratlab.domain.trial import Limits, TrialResult
+from stratlab.domain.trial import Engine, Limits, TrialResult
 
 
 @final
@@ -124,6 +124,7 @@ class CampaignSpec:
         capital: Starting cash of every trial.
         seed: Of every random choice.
         runtime: Container runtime.
+        engine: What runs the trials.
         review: Whether warnings of screening need an approval.
         parameter_search: How the points of a candidate are chosen.
         islands: How candidates evolve.
@@ -149,6 +150,7 @@ class CampaignSpec:
     review: ReviewMode = ReviewMode.AUTO
     parameter_search: ParameterSearch = field(default_factory=ParameterSearch)
     islands: Islands = field(default_factory=Islands)
+    engine: Engine = Engine.FAST
 
 
 @final

@@ -82,6 +82,14 @@ class Limits:
 
 
 @final
+class Engine(StrEnum):
+    """What runs a trial: stock zipline, or zipline over arrays, which does exactly the same."""
+
+    FAST = "fast"
+    STOCK = "stock"
+
+
+@final
 @dataclass(frozen=True, slots=True)
 class TrialSpec:
     """One backtest: parameters on one market set and window.
@@ -122,6 +130,7 @@ class TrialBatch:
     trials: tuple[TrialSpec, ...]
     limits: Limits
     runtime: str = "runc"
+    engine: Engine = Engine.FAST
 
     def limits_of(self, trial: TrialSpec) -> Limits:
         """Return what one of the trials may use: a smoke run is cut short."""
@@ -272,12 +281,27 @@ class Usage:
 @final
 @dataclass(frozen=True, slots=True)
 class SandboxIdentity:
-    """Which image, runtime and profile a trial ran under."""
+    """Which image, runtime, profile and engine a trial ran under."""
 
     member_id: str = ""
     image_id: str = ""
     runtime: str = ""
     seccomp_digest: str = ""
+    engine: str = ""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class DataCalls:
+    """How a trial's calls of ``data`` were answered, as its container counted them.
+
+    Attributes:
+        total: Calls under the fast engine; 0 under the stock one.
+        fallbacks: Name of a call -> how often stock zipline answered it instead.
+    """
+
+    total: int = 0
+    fallbacks: Mapping[str, int] = field(default_factory=dict)
 
 
 @final
@@ -306,6 +330,7 @@ class TrialClaim:
     output_tail: str = ""
     usage: Usage = field(default_factory=Usage)
     sandbox: SandboxIdentity = field(default_factory=SandboxIdentity)
+    data_calls: DataCalls = field(default_factory=DataCalls)
 
 
 @final
@@ -341,6 +366,7 @@ class TrialResult:
     output_tail: str = ""
     usage: Usage = field(default_factory=Usage)
     sandbox: SandboxIdentity = field(default_factory=SandboxIdentity)
+    data_calls: DataCalls = field(default_factory=DataCalls)
 
 
 @final

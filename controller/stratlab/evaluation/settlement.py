@@ -56,6 +56,7 @@ def settle_claim(
         output_tail=claim.output_tail,
         usage=claim.usage,
         sandbox=claim.sandbox,
+        data_calls=claim.data_calls,
     )
     if claim.outcome is not Outcome.SUCCEEDED:
         return result

@@ -1,6 +1,7 @@
 """Range checks of what a trial reports: orders, cancels, fills and equity."""
 
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
@@ -9,6 +10,7 @@ from typing import Final, Self, final
 from stratlab.domain.market import DAILY
 from stratlab.domain.trial import (
     Cancel,
+    DataCalls,
     EquityPoint,
     Fill,
     Order,
@@ -27,6 +29,9 @@ MAX_ENTRIES_PER_TRIAL: Final = 500_000
 
 MAX_SHARES: Final = 10**12
 MAX_MONEY: Final = 1e18
+_MAX_CALLS: Final = 10**12
+_MAX_CALL_NAMES: Final = 16
+_CALL_NAME: Final = re.compile(r"[a-z_]{1,40}")
 
 _PHASES: Final = {
     pb.LogEntry.PHASE_BEFORE_OPEN: Phase.BEFORE_OPEN,
@@ -72,7 +77,7 @@ class TrialRecord:
     Attributes:
         symbols: Of its market set.
         first_bar, last_bar: UTC epoch seconds that a bar label must lie between.
-        log, fills, equity, output_tail: As in a claim.
+        log, fills, equity, output_tail, data_calls: As in a claim.
     """
 
     symbols: frozenset[str]
@@ -82,6 +87,7 @@ class TrialRecord:
     fills: list[Fill] = field(default_factory=list)
     equity: list[EquityPoint] = field(default_factory=list)
     output_tail: str = ""
+    data_calls: DataCalls = field(default_factory=DataCalls)
     _last_number: int = 0
     _last_moment: tuple[int, bool] = (0, False)
 
@@ -97,6 +103,19 @@ class TrialRecord:
         return cls(
             frozenset(trial.market.symbols), int(start.timestamp()), int(end.timestamp()) - 1
         )
+
+    def set_calls(self, calls: pb.DataCalls) -> None:
+        """Keep how calls of data were answered.
+
+        Raises:
+            FrameViolationError: A count is absurd, or a name is none.
+        """
+        names = calls.fallbacks
+        require(len(names) <= _MAX_CALL_NAMES, "too many kinds of calls")
+        require(all(_CALL_NAME.fullmatch(name) for name in names), "a call has no proper name")
+        counts = (calls.total, *names.values())
+        require(max(counts) <= _MAX_CALLS, "a count of calls is absurd")
+        self.data_calls = DataCalls(calls.total, dict(names))
 
     def add_log(self, entries: Iterable[pb.LogEntry]) -> None:
         """Append orders and cancels.

@@ -246,6 +246,8 @@ class FrameValidator:
             case "failed":
                 self._end(frame.trial_id)
                 return _failed(frame)
+            case "data_calls":
+                record.set_calls(frame)
             case "output":
                 record.output_tail = clean_text(frame.tail, OUTPUT_TAIL_BYTES, keep="tail")
             case _:

@@ -292,7 +292,9 @@ class Member:
                 image_id=lease.image_id,
                 runtime=lease.runtime,
                 seccomp_digest=self._workplace.profile.digest,
+                engine=self._batch.engine,
             ),
+            data_calls=record.data_calls,
         )
         self._claims.append(claim)
 
@@ -318,6 +320,7 @@ def _request(batch: TrialBatch, trial: TrialSpec, runtime: str) -> pb.RunTrial:
         output_tail_bytes=OUTPUT_TAIL_BYTES,
         max_output_bytes=limits.output_mib << 20,
         symbols=trial.market.symbols,
+        engine=batch.engine,
         # Under runc the kernel ends the greedy process alone; gVisor would die as a whole.
         added_memory_bytes=limits.memory_mib << 20 if is_gvisor(runtime) else 0,
     )

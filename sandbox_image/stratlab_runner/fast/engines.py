@@ -11,7 +11,7 @@ from stratlab_runner.tier_data import TierData
 STOCK: Final = "stock"
 FAST: Final = "fast"
 ENGINES: Final = (STOCK, FAST)
-DEFAULT: Final = STOCK
+DEFAULT: Final = FAST
 """What runs a trial that does not say; the one place to switch."""
 
 

@@ -58,6 +58,7 @@ def spec_to_proto(spec: CampaignSpec) -> pb.CampaignSpec:
         capital=spec.capital,
         seed=spec.seed,
         runtime=spec.runtime,
+        engine=spec.engine,
         review=_REVIEWS[spec.review],
         parameter_search=pb.ParameterSearch(
             sampler=_SAMPLERS[spec.parameter_search.sampler],
@@ -76,7 +77,7 @@ def spec_fields(message: pb.CampaignSpec) -> dict[str, object]:
     """
     fields: dict[str, object] = {
         name: getattr(message, name)
-        for name in ("display_name", "data_set", "prompt", "seed", "runtime")
+        for name in ("display_name", "data_set", "prompt", "seed", "runtime", "engine")
         if getattr(message, name)
     }
     fields |= {

@@ -117,6 +117,9 @@ def trial_to_proto(
         image_id=result.sandbox.image_id,
         seccomp_digest=result.sandbox.seccomp_digest,
         limits=limits_to_proto(limits),
+        engine=result.sandbox.engine,
+        data_calls=result.data_calls.total,
+        fallbacks=result.data_calls.fallbacks,
     )
     if with_series:
         message.fills.extend(

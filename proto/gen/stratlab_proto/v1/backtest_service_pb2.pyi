@@ -39,6 +39,7 @@ class RunBacktestRequest(_message.Message):
     SEED_FIELD_NUMBER: _builtins.int
     SKIP_SCREENING_FIELD_NUMBER: _builtins.int
     RUNTIME_FIELD_NUMBER: _builtins.int
+    ENGINE_FIELD_NUMBER: _builtins.int
     source: _builtins.str
     """Zipline Python."""
     data_set: _builtins.str
@@ -51,6 +52,8 @@ class RunBacktestRequest(_message.Message):
     """Do not screen the source first; the container is the boundary."""
     runtime: _builtins.str
     """Container runtime; empty: the server's default."""
+    engine: _builtins.str
+    """fast or stock; empty: fast."""
     @_builtins.property
     def symbols(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Symbols the benchmark holds and the container may trade; empty: all of the data set."""
@@ -90,10 +93,11 @@ class RunBacktestRequest(_message.Message):
         seed: _builtins.int = ...,
         skip_screening: _builtins.bool = ...,
         runtime: _builtins.str = ...,
+        engine: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cost_model", b"cost_model", "end", b"end", "limits", b"limits", "parameters", b"parameters", "start", b"start"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["capital", b"capital", "cost_model", b"cost_model", "data_set", b"data_set", "end", b"end", "limits", b"limits", "parameters", b"parameters", "runtime", b"runtime", "seed", b"seed", "skip_screening", b"skip_screening", "source", b"source", "start", b"start", "symbols", b"symbols"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capital", b"capital", "cost_model", b"cost_model", "data_set", b"data_set", "end", b"end", "engine", b"engine", "limits", b"limits", "parameters", b"parameters", "runtime", b"runtime", "seed", b"seed", "skip_screening", b"skip_screening", "source", b"source", "start", b"start", "symbols", b"symbols"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

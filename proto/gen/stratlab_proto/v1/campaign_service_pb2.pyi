@@ -324,6 +324,7 @@ class CampaignSpec(_message.Message):
     REVIEW_FIELD_NUMBER: _builtins.int
     PARAMETER_SEARCH_FIELD_NUMBER: _builtins.int
     ISLANDS_FIELD_NUMBER: _builtins.int
+    ENGINE_FIELD_NUMBER: _builtins.int
     display_name: _builtins.str
     """For people."""
     data_set: _builtins.str
@@ -342,6 +343,8 @@ class CampaignSpec(_message.Message):
     """Container runtime; empty: the server's default."""
     review: Global___ReviewMode.ValueType
     """Whether warnings of screening need an approval."""
+    engine: _builtins.str
+    """What runs the trials, fast or stock; empty: fast."""
     @_builtins.property
     def markets(self) -> _containers.RepeatedCompositeFieldContainer[Global___MarketSet]:
         """Market sets; empty: all symbols of the data set together."""
@@ -409,10 +412,11 @@ class CampaignSpec(_message.Message):
         review: Global___ReviewMode.ValueType = ...,
         parameter_search: Global___ParameterSearch | None = ...,
         islands: Global___Islands | None = ...,
+        engine: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cost_model", b"cost_model", "gates", b"gates", "islands", b"islands", "limits", b"limits", "parameter_search", b"parameter_search", "stop_rules", b"stop_rules"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["capital", b"capital", "constraints", b"constraints", "cost_model", b"cost_model", "data_set", b"data_set", "display_name", b"display_name", "gates", b"gates", "generator", b"generator", "islands", b"islands", "limits", b"limits", "markets", b"markets", "parameter_points", b"parameter_points", "parameter_search", b"parameter_search", "parameter_space", b"parameter_space", "prompt", b"prompt", "review", b"review", "runtime", b"runtime", "seed", b"seed", "stop_rules", b"stop_rules", "templates", b"templates", "timeframes", b"timeframes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capital", b"capital", "constraints", b"constraints", "cost_model", b"cost_model", "data_set", b"data_set", "display_name", b"display_name", "engine", b"engine", "gates", b"gates", "generator", b"generator", "islands", b"islands", "limits", b"limits", "markets", b"markets", "parameter_points", b"parameter_points", "parameter_search", b"parameter_search", "parameter_space", b"parameter_space", "prompt", b"prompt", "review", b"review", "runtime", b"runtime", "seed", b"seed", "stop_rules", b"stop_rules", "templates", b"templates", "timeframes", b"timeframes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -698,6 +698,26 @@ class Trial(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class FallbacksEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     TRIAL_ID_FIELD_NUMBER: _builtins.int
     INDEX_FIELD_NUMBER: _builtins.int
     PURPOSE_FIELD_NUMBER: _builtins.int
@@ -723,6 +743,9 @@ class Trial(_message.Message):
     IMAGE_ID_FIELD_NUMBER: _builtins.int
     SECCOMP_DIGEST_FIELD_NUMBER: _builtins.int
     LIMITS_FIELD_NUMBER: _builtins.int
+    ENGINE_FIELD_NUMBER: _builtins.int
+    DATA_CALLS_FIELD_NUMBER: _builtins.int
+    FALLBACKS_FIELD_NUMBER: _builtins.int
     trial_id: _builtins.str
     """Identifier."""
     index: _builtins.int
@@ -751,6 +774,10 @@ class Trial(_message.Message):
     """Image that ran it."""
     seccomp_digest: _builtins.str
     """sha256 of the seccomp profile, hex."""
+    engine: _builtins.str
+    """What ran it: fast or stock."""
+    data_calls: _builtins.int
+    """Calls of data that the fast engine counted."""
     @_builtins.property
     def symbols(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Symbols traded from one account."""
@@ -795,6 +822,10 @@ class Trial(_message.Message):
     def limits(self) -> Global___Limits:
         """Limits that were in force."""
 
+    @_builtins.property
+    def fallbacks(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """Name of a call to how often stock zipline answered it instead of the fast engine."""
+
     def __init__(
         self,
         *,
@@ -823,10 +854,13 @@ class Trial(_message.Message):
         image_id: _builtins.str = ...,
         seccomp_digest: _builtins.str = ...,
         limits: Global___Limits | None = ...,
+        engine: _builtins.str = ...,
+        data_calls: _builtins.int = ...,
+        fallbacks: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["benchmark_metrics", b"benchmark_metrics", "end", b"end", "error", b"error", "limits", b"limits", "metrics", b"metrics", "parameters", b"parameters", "start", b"start", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "benchmark_metrics", b"benchmark_metrics", "data_set", b"data_set", "end", b"end", "equity", b"equity", "error", b"error", "fills", b"fills", "image_id", b"image_id", "index", b"index", "limits", b"limits", "metrics", b"metrics", "orders_digest", b"orders_digest", "outcome", b"outcome", "output_tail", b"output_tail", "parameters", b"parameters", "purpose", b"purpose", "reason", b"reason", "runtime", b"runtime", "seccomp_digest", b"seccomp_digest", "start", b"start", "symbols", b"symbols", "tier", b"tier", "timeframe", b"timeframe", "trial_id", b"trial_id", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "benchmark_metrics", b"benchmark_metrics", "data_calls", b"data_calls", "data_set", b"data_set", "end", b"end", "engine", b"engine", "equity", b"equity", "error", b"error", "fallbacks", b"fallbacks", "fills", b"fills", "image_id", b"image_id", "index", b"index", "limits", b"limits", "metrics", b"metrics", "orders_digest", b"orders_digest", "outcome", b"outcome", "output_tail", b"output_tail", "parameters", b"parameters", "purpose", b"purpose", "reason", b"reason", "runtime", b"runtime", "seccomp_digest", b"seccomp_digest", "start", b"start", "symbols", b"symbols", "tier", b"tier", "timeframe", b"timeframe", "trial_id", b"trial_id", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -24,53 +24,59 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'stratlab/runner/v1/runner_service.proto\x12\x12stratlab.runner.v1\"\xa5\x04\n\rAttachRequest\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\r\n\x05nonce\x18\x02 \x01(\x0c\x12*\n\x05hello\x18\x03 \x01(\x0b\x32\x19.stratlab.runner.v1.HelloH\x00\x12*\n\x05ready\x18\x04 \x01(\x0b\x32\x19.stratlab.runner.v1.ReadyH\x00\x12\x33\n\x07started\x18\x05 \x01(\x0b\x32 .stratlab.runner.v1.TrialStartedH\x00\x12\x35\n\x08progress\x18\x06 \x01(\x0b\x32!.stratlab.runner.v1.TrialProgressH\x00\x12+\n\x03log\x18\x07 \x01(\x0b\x32\x1c.stratlab.runner.v1.LogBatchH\x00\x12.\n\x05\x66ills\x18\x08 \x01(\x0b\x32\x1d.stratlab.runner.v1.FillBatchH\x00\x12\x31\n\x06\x65quity\x18\t \x01(\x0b\x32\x1f.stratlab.runner.v1.EquityBatchH\x00\x12,\n\x06output\x18\n \x01(\x0b\x32\x1a.stratlab.runner.v1.OutputH\x00\x12\x35\n\x08\x66inished\x18\x0b \x01(\x0b\x32!.stratlab.runner.v1.TrialFinishedH\x00\x12\x31\n\x06\x66\x61iled\x18\x0c \x01(\x0b\x32\x1f.stratlab.runner.v1.TrialFailedH\x00\x42\x07\n\x05\x66rame\"\xa6\x01\n\x0e\x41ttachResponse\x12.\n\x07welcome\x18\x01 \x01(\x0b\x32\x1b.stratlab.runner.v1.WelcomeH\x00\x12+\n\x03run\x18\x02 \x01(\x0b\x32\x1c.stratlab.runner.v1.RunTrialH\x00\x12.\n\x07goodbye\x18\x03 \x01(\x0b\x32\x1b.stratlab.runner.v1.GoodbyeH\x00\x42\x07\n\x05\x66rame\"\x1f\n\x05Hello\x12\x16\n\x0erunner_version\x18\x01 \x01(\t\"\x18\n\x07Welcome\x12\r\n\x05nonce\x18\x01 \x01(\x0c\" \n\x05Ready\x12\x17\n\x0fstartup_seconds\x18\x01 \x01(\x01\"\x9e\x03\n\x08RunTrial\x12\x10\n\x08trial_id\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x17\n\x0fparameters_json\x18\x03 \x01(\t\x12\r\n\x05start\x18\x04 \x01(\t\x12\x0b\n\x03\x65nd\x18\x05 \x01(\t\x12\x0f\n\x07\x63\x61pital\x18\x06 \x01(\x01\x12\x12\n\ncost_model\x18\x07 \x01(\t\x12\x14\n\x0cslippage_bps\x18\x08 \x01(\x01\x12\x1c\n\x14\x63ommission_per_share\x18\t \x01(\x01\x12\x14\n\x0cvolume_limit\x18\n \x01(\x01\x12\x14\n\x0cmax_leverage\x18\x0b \x01(\x01\x12\x1b\n\x13max_position_shares\x18\x0c \x01(\x03\x12\x13\n\x0b\x63pu_seconds\x18\r \x01(\r\x12\x0c\n\x04seed\x18\x0e \x01(\x04\x12\x19\n\x11output_tail_bytes\x18\x0f \x01(\r\x12\x18\n\x10max_output_bytes\x18\x10 \x01(\x04\x12\x0f\n\x07symbols\x18\x11 \x03(\t\x12\x14\n\x0cwall_seconds\x18\x14 \x01(\r\x12\x1a\n\x12\x61\x64\x64\x65\x64_memory_bytes\x18\x1e \x01(\x04\"\t\n\x07Goodbye\".\n\x0cTrialStarted\x12\x10\n\x08trial_id\x18\x01 \x01(\t\x12\x0c\n\x04\x62\x61rs\x18\x02 \x01(\r\"P\n\rTrialProgress\x12\x10\n\x08trial_id\x18\x01 \x01(\t\x12\x10\n\x08\x66raction\x18\x02 \x01(\x01\x12\x0b\n\x03\x62\x61r\x18\x03 \x01(\x03\x12\x0e\n\x06\x65quity\x18\x04 \x01(\x01\"K\n\x08LogBatch\x12\x10\n\x08trial_id\x18\x01 \x01(\t\x12-\n\x07\x65ntries\x18\x02 \x03(\x0b\x32\x1c.stratlab.runner.v1.LogEntry\"\xe4\x02\n\x08LogEntry\x12\x0e\n\x06number\x18\x01 \x01(\r\x12\x0b\n\x03\x62\x61r\x18\x02 \x01(\x03\x12\x31\n\x05phase\x18\x03 \x01(\x0e\x32\".stratlab.runner.v1.LogEntry.Phase\x12\x0e\n\x06\x63\x61ncel\x18\x04 \x01(\x08\x12\x0e\n\x06symbol\x18\x05 \x01(\t\x12\x0e\n\x06\x61mount\x18\x06 \x01(\x03\x12\x0c\n\x04kind\x18\x07 \x01(\t\x12\x18\n\x0blimit_price\x18\x08 \x01(\x01H\x00\x88\x01\x01\x12\x17\n\nstop_price\x18\t \x01(\x01H\x01\x88\x01\x01\x12\x0e\n\x06parent\x18\n \x01(\r\x12\x15\n\x08\x64istance\x18\x0b \x01(\x01H\x02\x88\x01\x01\"D\n\x05Phase\x12\x15\n\x11PHASE_UNSPECIFIED\x10\x00\x12\x15\n\x11PHASE_BEFORE_OPEN\x10\x01\x12\r\n\tPHASE_BAR\x10\x02\x42\x0e\n\x0c_limit_priceB\r\n\x0b_stop_priceB\x0b\n\t_distance\"F\n\tFillBatch\x12\x10\n\x08trial_id\x18\x01 \x01(\t\x12\'\n\x05\x66ills\x18\x02 \x03(\x0b\x32\x18.stratlab.runner.v1.Fill\"f\n\x04\x46ill\x12\x0e\n\x06number\x18\x01 \x01(\r\x12\x0b\n\x03\x62\x61r\x18\x02 \x01(\x03\x12\x0e\n\x06symbol\x18\x03 \x01(\t\x12\x0e\n\x06\x61mount\x18\x04 \x01(\x03\x12\r\n\x05price\x18\x05 \x01(\x01\x12\x12\n\ncommission\x18\x06 \x01(\x01\"=\n\x0b\x45quityBatch\x12\x10\n\x08trial_id\x18\x01 \x01(\t\x12\x0c\n\x04\x62\x61rs\x18\x02 \x03(\x03\x12\x0e\n\x06values\x18\x03 \x03(\x01\"=\n\x06Output\x12\x10\n\x08trial_id\x18\x01 \x01(\t\x12\x0c\n\x04tail\x18\x02 \x01(\x0c\x12\x13\n\x0btotal_bytes\x18\x03 \x01(\x04\"K\n\rTrialFinished\x12\x10\n\x08trial_id\x18\x01 \x01(\t\x12(\n\x05usage\x18\x02 \x01(\x0b\x32\x19.stratlab.runner.v1.Usage\"\x8e\x03\n\x0bTrialFailed\x12\x10\n\x08trial_id\x18\x01 \x01(\t\x12\x34\n\x05\x63\x61use\x18\x02 \x01(\x0e\x32%.stratlab.runner.v1.TrialFailed.Cause\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x0c\n\x04line\x18\x05 \x01(\r\x12\x0c\n\x04text\x18\x06 \x01(\t\x12\x11\n\ttraceback\x18\x07 \x01(\t\x12(\n\x05usage\x18\x08 \x01(\x0b\x32\x19.stratlab.runner.v1.Usage\"\xbe\x01\n\x05\x43\x61use\x12\x15\n\x11\x43\x41USE_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x43\x41USE_EXCEPTION\x10\x01\x12\r\n\tCAUSE_CPU\x10\x02\x12\x10\n\x0c\x43\x41USE_SIGNAL\x10\x03\x12\x10\n\x0c\x43\x41USE_MEMORY\x10\x04\x12\x0e\n\nCAUSE_PIDS\x10\x05\x12\x12\n\x0e\x43\x41USE_PROTOCOL\x10\x06\x12\x10\n\x0c\x43\x41USE_RUNNER\x10\x07\x12\x10\n\x0c\x43\x41USE_OUTPUT\x10\x08\x12\x0e\n\nCAUSE_WALL\x10\t\"I\n\x05Usage\x12\x14\n\x0cwall_seconds\x18\x01 \x01(\x01\x12\x13\n\x0b\x63pu_seconds\x18\x02 \x01(\x01\x12\x15\n\rmax_rss_bytes\x18\x03 \x01(\x04\x32\x64\n\rRunnerService\x12S\n\x06\x41ttach\x12!.stratlab.runner.v1.AttachRequest\x1a\".stratlab.runner.v1.AttachResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'stratlab/runner/v1/runner_service.proto\x12\x12stratlab.runner.v1\"\xda\x04\n\rAttachRequest\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\r\n\x05nonce\x18\x02 \x01(\x0c\x12*\n\x05hello\x18\x03 \x01(\x0b\x32\x19.stratlab.runner.v1.HelloH\x00\x12*\n\x05ready\x18\x04 \x01(\x0b\x32\x19.stratlab.runner.v1.ReadyH\x00\x12\x33\n\x07started\x18\x05 \x01(\x0b\x32 .stratlab.runner.v1.TrialStartedH\x00\x12\x35\n\x08progress\x18\x06 \x01(\x0b\x32!.stratlab.runner.v1.TrialProgressH\x00\x12+\n\x03log\x18\x07 \x01(\x0b\x32\x1c.stratlab.runner.v1.LogBatchH\x00\x12.\n\x05\x66ills\x18\x08 \x01(\x0b\x32\x1d.stratlab.runner.v1.FillBatchH\x00\x12\x31\n\x06\x65quity\x18\t \x01(\x0b\x32\x1f.stratlab.runner.v1.EquityBatchH\x00\x12,\n\x06output\x18\n \x01(\x0b\x32\x1a.stratlab.runner.v1.OutputH\x00\x12\x35\n\x08\x66inished\x18\x0b \x01(\x0b\x32!.stratlab.runner.v1.TrialFinishedH\x00\x12\x31\n\x06\x66\x61iled\x18\x0c \x01(\x0b\x32\x1f.stratlab.runner.v1.TrialFailedH\x00\x12\x33\n\ndata_calls\x18\r \x01(\x0b\x32\x1d.stratlab.runner.v1.DataCallsH\x00\x42\x07\n\x05\x66rame\"\xa6\x01\n\x0e\x41ttachResponse\x12.\n\x07welcome\x18\x01 \x01(\x0b\x32\x1b.stratlab.runner.v1.WelcomeH\x00\x12+\n\x03run\x18\x02 \x01(\x0b\x32\x1c.stratlab.runner.v1.RunTrialH\x00\x12.\n\x07goodbye\x18\x03 \x01(\x0b\x32\x1b.stratlab.runner.v1.GoodbyeH\x00\x42\x07\n\x05\x66rame\"\x1f\n\x05Hello\x12\x16\n\x0erunner_version\x18\x01 \x01(\t\"\x18\n\x07Welcome\x12\r\n\x05nonce\x18\x01 \x01(\x0c\" \n\x05Ready\x12\x17\n\x0fstartup_seconds\x18\x01 \x01(\x01\"\xae\x03\n\x08RunTrial\x12\x10\n\x08trial_id\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x17\n\x0fparameters_json\x18\x03 \x01(\t\x12\r\n\x05start\x18\x04 \x01(\t\x12\x0b\n\x03\x65nd\x18\x05 \x01(\t\x12\x0f\n\x07\x63\x61pital\x18\x06 \x01(\x01\x12\x12\n\ncost_model\x18\x07 \x01(\t\x12\x14\n\x0cslippage_bps\x18\x08 \x01(\x01\x12\x1c\n\x14\x63ommission_per_share\x18\t \x01(\x01\x12\x14\n\x0cvolume_limit\x18\n \x01(\x01\x12\x14\n\x0cmax_leverage\x18\x0b \x01(\x01\x12\x1b\n\x13max_position_shares\x18\x0c \x01(\x03\x12\x13\n\x0b\x63pu_seconds\x18\r \x01(\r\x12\x0c\n\x04seed\x18\x0e \x01(\x04\x12\x19\n\x11output_tail_bytes\x18\x0f \x01(\r\x12\x18\n\x10max_output_bytes\x18\x10 \x01(\x04\x12\x0f\n\x07symbols\x18\x11 \x03(\t\x12\x14\n\x0cwall_seconds\x18\x14 \x01(\r\x12\x1a\n\x12\x61\x64\x64\x65\x64_memory_bytes\x18\x1e \x01(\x04\x12\x0e\n\x06\x65ngine\x18\x1f \x01(\t\"\t\n\x07Goodbye\".\n\x0cTrialStarted\x12\x10\n\x08trial_id\x18\x01 \x01(\t\x12\x0c\n\x04\x62\x61rs\x18\x02 \x01(\r\"P\n\rTrialProgress\x12\x10\n\x08trial_id\x18\x01 \x01(\t\x12\x10\n\x08\x66raction\x18\x02 \x01(\x01\x12\x0b\n\x03\x62\x61r\x18\x03 \x01(\x03\x12\x0e\n\x06\x65quity\x18\x04 \x01(\x01\"K\n\x08LogBatch\x12\x10\n\x08trial_id\x18\x01 \x01(\t\x12-\n\x07\x65ntries\x18\x02 \x03(\x0b\x32\x1c.stratlab.runner.v1.LogEntry\"\xe4\x02\n\x08LogEntry\x12\x0e\n\x06number\x18\x01 \x01(\r\x12\x0b\n\x03\x62\x61r\x18\x02 \x01(\x03\x12\x31\n\x05phase\x18\x03 \x01(\x0e\x32\".stratlab.runner.v1.LogEntry.Phase\x12\x0e\n\x06\x63\x61ncel\x18\x04 \x01(\x08\x12\x0e\n\x06symbol\x18\x05 \x01(\t\x12\x0e\n\x06\x61mount\x18\x06 \x01(\x03\x12\x0c\n\x04kind\x18\x07 \x01(\t\x12\x18\n\x0blimit_price\x18\x08 \x01(\x01H\x00\x88\x01\x01\x12\x17\n\nstop_price\x18\t \x01(\x01H\x01\x88\x01\x01\x12\x0e\n\x06parent\x18\n \x01(\r\x12\x15\n\x08\x64istance\x18\x0b \x01(\x01H\x02\x88\x01\x01\"D\n\x05Phase\x12\x15\n\x11PHASE_UNSPECIFIED\x10\x00\x12\x15\n\x11PHASE_BEFORE_OPEN\x10\x01\x12\r\n\tPHASE_BAR\x10\x02\x42\x0e\n\x0c_limit_priceB\r\n\x0b_stop_priceB\x0b\n\t_distance\"F\n\tFillBatch\x12\x10\n\x08trial_id\x18\x01 \x01(\t\x12\'\n\x05\x66ills\x18\x02 \x03(\x0b\x32\x18.stratlab.runner.v1.Fill\"f\n\x04\x46ill\x12\x0e\n\x06number\x18\x01 \x01(\r\x12\x0b\n\x03\x62\x61r\x18\x02 \x01(\x03\x12\x0e\n\x06symbol\x18\x03 \x01(\t\x12\x0e\n\x06\x61mount\x18\x04 \x01(\x03\x12\r\n\x05price\x18\x05 \x01(\x01\x12\x12\n\ncommission\x18\x06 \x01(\x01\"=\n\x0b\x45quityBatch\x12\x10\n\x08trial_id\x18\x01 \x01(\t\x12\x0c\n\x04\x62\x61rs\x18\x02 \x03(\x03\x12\x0e\n\x06values\x18\x03 \x03(\x01\"=\n\x06Output\x12\x10\n\x08trial_id\x18\x01 \x01(\t\x12\x0c\n\x04tail\x18\x02 \x01(\x0c\x12\x13\n\x0btotal_bytes\x18\x03 \x01(\x04\"\x9f\x01\n\tDataCalls\x12\x10\n\x08trial_id\x18\x01 \x01(\t\x12\r\n\x05total\x18\x02 \x01(\x04\x12?\n\tfallbacks\x18\x03 \x03(\x0b\x32,.stratlab.runner.v1.DataCalls.FallbacksEntry\x1a\x30\n\x0e\x46\x61llbacksEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"K\n\rTrialFinished\x12\x10\n\x08trial_id\x18\x01 \x01(\t\x12(\n\x05usage\x18\x02 \x01(\x0b\x32\x19.stratlab.runner.v1.Usage\"\x8e\x03\n\x0bTrialFailed\x12\x10\n\x08trial_id\x18\x01 \x01(\t\x12\x34\n\x05\x63\x61use\x18\x02 \x01(\x0e\x32%.stratlab.runner.v1.TrialFailed.Cause\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x0c\n\x04line\x18\x05 \x01(\r\x12\x0c\n\x04text\x18\x06 \x01(\t\x12\x11\n\ttraceback\x18\x07 \x01(\t\x12(\n\x05usage\x18\x08 \x01(\x0b\x32\x19.stratlab.runner.v1.Usage\"\xbe\x01\n\x05\x43\x61use\x12\x15\n\x11\x43\x41USE_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x43\x41USE_EXCEPTION\x10\x01\x12\r\n\tCAUSE_CPU\x10\x02\x12\x10\n\x0c\x43\x41USE_SIGNAL\x10\x03\x12\x10\n\x0c\x43\x41USE_MEMORY\x10\x04\x12\x0e\n\nCAUSE_PIDS\x10\x05\x12\x12\n\x0e\x43\x41USE_PROTOCOL\x10\x06\x12\x10\n\x0c\x43\x41USE_RUNNER\x10\x07\x12\x10\n\x0c\x43\x41USE_OUTPUT\x10\x08\x12\x0e\n\nCAUSE_WALL\x10\t\"I\n\x05Usage\x12\x14\n\x0cwall_seconds\x18\x01 \x01(\x01\x12\x13\n\x0b\x63pu_seconds\x18\x02 \x01(\x01\x12\x15\n\rmax_rss_bytes\x18\x03 \x01(\x04\x32\x64\n\rRunnerService\x12S\n\x06\x41ttach\x12!.stratlab.runner.v1.AttachRequest\x1a\".stratlab.runner.v1.AttachResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'stratlab.runner.v1.runner_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_DATACALLS_FALLBACKSENTRY']._loaded_options = None
+  _globals['_DATACALLS_FALLBACKSENTRY']._serialized_options = b'8\001'
   _globals['_ATTACHREQUEST']._serialized_start=64
-  _globals['_ATTACHREQUEST']._serialized_end=613
-  _globals['_ATTACHRESPONSE']._serialized_start=616
-  _globals['_ATTACHRESPONSE']._serialized_end=782
-  _globals['_HELLO']._serialized_start=784
-  _globals['_HELLO']._serialized_end=815
-  _globals['_WELCOME']._serialized_start=817
-  _globals['_WELCOME']._serialized_end=841
-  _globals['_READY']._serialized_start=843
-  _globals['_READY']._serialized_end=875
-  _globals['_RUNTRIAL']._serialized_start=878
-  _globals['_RUNTRIAL']._serialized_end=1292
-  _globals['_GOODBYE']._serialized_start=1294
-  _globals['_GOODBYE']._serialized_end=1303
-  _globals['_TRIALSTARTED']._serialized_start=1305
-  _globals['_TRIALSTARTED']._serialized_end=1351
-  _globals['_TRIALPROGRESS']._serialized_start=1353
-  _globals['_TRIALPROGRESS']._serialized_end=1433
-  _globals['_LOGBATCH']._serialized_start=1435
-  _globals['_LOGBATCH']._serialized_end=1510
-  _globals['_LOGENTRY']._serialized_start=1513
-  _globals['_LOGENTRY']._serialized_end=1869
-  _globals['_LOGENTRY_PHASE']._serialized_start=1757
-  _globals['_LOGENTRY_PHASE']._serialized_end=1825
-  _globals['_FILLBATCH']._serialized_start=1871
-  _globals['_FILLBATCH']._serialized_end=1941
-  _globals['_FILL']._serialized_start=1943
-  _globals['_FILL']._serialized_end=2045
-  _globals['_EQUITYBATCH']._serialized_start=2047
-  _globals['_EQUITYBATCH']._serialized_end=2108
-  _globals['_OUTPUT']._serialized_start=2110
-  _globals['_OUTPUT']._serialized_end=2171
-  _globals['_TRIALFINISHED']._serialized_start=2173
-  _globals['_TRIALFINISHED']._serialized_end=2248
-  _globals['_TRIALFAILED']._serialized_start=2251
-  _globals['_TRIALFAILED']._serialized_end=2649
-  _globals['_TRIALFAILED_CAUSE']._serialized_start=2459
-  _globals['_TRIALFAILED_CAUSE']._serialized_end=2649
-  _globals['_USAGE']._serialized_start=2651
-  _globals['_USAGE']._serialized_end=2724
-  _globals['_RUNNERSERVICE']._serialized_start=2726
-  _globals['_RUNNERSERVICE']._serialized_end=2826
+  _globals['_ATTACHREQUEST']._serialized_end=666
+  _globals['_ATTACHRESPONSE']._serialized_start=669
+  _globals['_ATTACHRESPONSE']._serialized_end=835
+  _globals['_HELLO']._serialized_start=837
+  _globals['_HELLO']._serialized_end=868
+  _globals['_WELCOME']._serialized_start=870
+  _globals['_WELCOME']._serialized_end=894
+  _globals['_READY']._serialized_start=896
+  _globals['_READY']._serialized_end=928
+  _globals['_RUNTRIAL']._serialized_start=931
+  _globals['_RUNTRIAL']._serialized_end=1361
+  _globals['_GOODBYE']._serialized_start=1363
+  _globals['_GOODBYE']._serialized_end=1372
+  _globals['_TRIALSTARTED']._serialized_start=1374
+  _globals['_TRIALSTARTED']._serialized_end=1420
+  _globals['_TRIALPROGRESS']._serialized_start=1422
+  _globals['_TRIALPROGRESS']._serialized_end=1502
+  _globals['_LOGBATCH']._serialized_start=1504
+  _globals['_LOGBATCH']._serialized_end=1579
+  _globals['_LOGENTRY']._serialized_start=1582
+  _globals['_LOGENTRY']._serialized_end=1938
+  _globals['_LOGENTRY_PHASE']._serialized_start=1826
+  _globals['_LOGENTRY_PHASE']._serialized_end=1894
+  _globals['_FILLBATCH']._serialized_start=1940
+  _globals['_FILLBATCH']._serialized_end=2010
+  _globals['_FILL']._serialized_start=2012
+  _globals['_FILL']._serialized_end=2114
+  _globals['_EQUITYBATCH']._serialized_start=2116
+  _globals['_EQUITYBATCH']._serialized_end=2177
+  _globals['_OUTPUT']._serialized_start=2179
+  _globals['_OUTPUT']._serialized_end=2240
+  _globals['_DATACALLS']._serialized_start=2243
+  _globals['_DATACALLS']._serialized_end=2402
+  _globals['_DATACALLS_FALLBACKSENTRY']._serialized_start=2354
+  _globals['_DATACALLS_FALLBACKSENTRY']._serialized_end=2402
+  _globals['_TRIALFINISHED']._serialized_start=2404
+  _globals['_TRIALFINISHED']._serialized_end=2479
+  _globals['_TRIALFAILED']._serialized_start=2482
+  _globals['_TRIALFAILED']._serialized_end=2880
+  _globals['_TRIALFAILED_CAUSE']._serialized_start=2690
+  _globals['_TRIALFAILED_CAUSE']._serialized_end=2880
+  _globals['_USAGE']._serialized_start=2882
+  _globals['_USAGE']._serialized_end=2955
+  _globals['_RUNNERSERVICE']._serialized_start=2957
+  _globals['_RUNNERSERVICE']._serialized_end=3057
 # @@protoc_insertion_point(module_scope)

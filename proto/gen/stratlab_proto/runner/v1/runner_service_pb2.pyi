@@ -42,6 +42,7 @@ class AttachRequest(_message.Message):
     OUTPUT_FIELD_NUMBER: _builtins.int
     FINISHED_FIELD_NUMBER: _builtins.int
     FAILED_FIELD_NUMBER: _builtins.int
+    DATA_CALLS_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """0, 1, 2 without gaps over the life of the container."""
     nonce: _builtins.bytes
@@ -86,6 +87,10 @@ class AttachRequest(_message.Message):
     def failed(self) -> Global___TrialFailed:
         """A trial failed."""
 
+    @_builtins.property
+    def data_calls(self) -> Global___DataCalls:
+        """How a trial's calls of data were answered."""
+
     def __init__(
         self,
         *,
@@ -101,12 +106,13 @@ class AttachRequest(_message.Message):
         output: Global___Output | None = ...,
         finished: Global___TrialFinished | None = ...,
         failed: Global___TrialFailed | None = ...,
+        data_calls: Global___DataCalls | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["equity", b"equity", "failed", b"failed", "fills", b"fills", "finished", b"finished", "frame", b"frame", "hello", b"hello", "log", b"log", "output", b"output", "progress", b"progress", "ready", b"ready", "started", b"started"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["data_calls", b"data_calls", "equity", b"equity", "failed", b"failed", "fills", b"fills", "finished", b"finished", "frame", b"frame", "hello", b"hello", "log", b"log", "output", b"output", "progress", b"progress", "ready", b"ready", "started", b"started"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["equity", b"equity", "failed", b"failed", "fills", b"fills", "finished", b"finished", "frame", b"frame", "hello", b"hello", "log", b"log", "nonce", b"nonce", "output", b"output", "progress", b"progress", "ready", b"ready", "sequence", b"sequence", "started", b"started"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data_calls", b"data_calls", "equity", b"equity", "failed", b"failed", "fills", b"fills", "finished", b"finished", "frame", b"frame", "hello", b"hello", "log", b"log", "nonce", b"nonce", "output", b"output", "progress", b"progress", "ready", b"ready", "sequence", b"sequence", "started", b"started"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_frame: _TypeAlias = _typing.Literal["hello", "ready", "started", "progress", "log", "fills", "equity", "output", "finished", "failed"]  # noqa: Y015
+    _WhichOneofReturnType_frame: _TypeAlias = _typing.Literal["hello", "ready", "started", "progress", "log", "fills", "equity", "output", "finished", "failed", "data_calls"]  # noqa: Y015
     _WhichOneofArgType_frame: _TypeAlias = _typing.Literal["frame", b"frame"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_frame) -> _WhichOneofReturnType_frame | None: ...
 
@@ -241,6 +247,7 @@ class RunTrial(_message.Message):
     SYMBOLS_FIELD_NUMBER: _builtins.int
     WALL_SECONDS_FIELD_NUMBER: _builtins.int
     ADDED_MEMORY_BYTES_FIELD_NUMBER: _builtins.int
+    ENGINE_FIELD_NUMBER: _builtins.int
     trial_id: _builtins.str
     """Identifier, repeated in the frames about it."""
     source: _builtins.str
@@ -277,6 +284,8 @@ class RunTrial(_message.Message):
     """Wall time after which the trial is ended; 0: only the controller watches it."""
     added_memory_bytes: _builtins.int
     """Bytes of address space that the trial's process may add to what it starts with; 0: no limit."""
+    engine: _builtins.str
+    """"fast" or "stock"."""
     @_builtins.property
     def symbols(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Symbols of the trial's market set, given to the strategy as context.symbols."""
@@ -303,10 +312,11 @@ class RunTrial(_message.Message):
         symbols: _abc.Iterable[_builtins.str] | None = ...,
         wall_seconds: _builtins.int = ...,
         added_memory_bytes: _builtins.int = ...,
+        engine: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["added_memory_bytes", b"added_memory_bytes", "capital", b"capital", "commission_per_share", b"commission_per_share", "cost_model", b"cost_model", "cpu_seconds", b"cpu_seconds", "end", b"end", "max_leverage", b"max_leverage", "max_output_bytes", b"max_output_bytes", "max_position_shares", b"max_position_shares", "output_tail_bytes", b"output_tail_bytes", "parameters_json", b"parameters_json", "seed", b"seed", "slippage_bps", b"slippage_bps", "source", b"source", "start", b"start", "symbols", b"symbols", "trial_id", b"trial_id", "volume_limit", b"volume_limit", "wall_seconds", b"wall_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["added_memory_bytes", b"added_memory_bytes", "capital", b"capital", "commission_per_share", b"commission_per_share", "cost_model", b"cost_model", "cpu_seconds", b"cpu_seconds", "end", b"end", "engine", b"engine", "max_leverage", b"max_leverage", "max_output_bytes", b"max_output_bytes", "max_position_shares", b"max_position_shares", "output_tail_bytes", b"output_tail_bytes", "parameters_json", b"parameters_json", "seed", b"seed", "slippage_bps", b"slippage_bps", "source", b"source", "start", b"start", "symbols", b"symbols", "trial_id", b"trial_id", "volume_limit", b"volume_limit", "wall_seconds", b"wall_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -646,6 +656,58 @@ class Output(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Output: _TypeAlias = Output  # noqa: Y015
+
+@_typing.final
+class DataCalls(_message.Message):
+    """How a trial's calls of data were answered; sent once, before its end."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class FallbacksEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    TRIAL_ID_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    FALLBACKS_FIELD_NUMBER: _builtins.int
+    trial_id: _builtins.str
+    """Identifier."""
+    total: _builtins.int
+    """Calls of data."""
+    @_builtins.property
+    def fallbacks(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """Name of a call to how often stock zipline answered it instead of the fast engine."""
+
+    def __init__(
+        self,
+        *,
+        trial_id: _builtins.str = ...,
+        total: _builtins.int = ...,
+        fallbacks: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fallbacks", b"fallbacks", "total", b"total", "trial_id", b"trial_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DataCalls: _TypeAlias = DataCalls  # noqa: Y015
 
 @_typing.final
 class TrialFinished(_message.Message):
