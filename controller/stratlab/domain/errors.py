@@ -6,7 +6,8 @@ The tree (reason codes are class attributes and equal ``ErrorReason`` in the pro
     ├── InvalidInputError            what the caller sent cannot be used
     │   ├── InvalidSpecError         campaign specification
     │   ├── InvalidContractError     strategy contract or rule text
-    │   │   └── NothingNovelError    all that can be made was tried before
+    │   │   ├── NothingNovelError    all that can be made was tried before
+    │   │   └── ModelFailedError     the language model gave nothing that can be used
     │   ├── InvalidParametersError   parameter name, value or bound
     │   └── InvalidSourceError       strategy source text (NUL, size, encoding)
     ├── NotFoundError                no such resource
@@ -21,10 +22,12 @@ The tree (reason codes are class attributes and equal ``ErrorReason`` in the pro
     │   ├── ServerUnreachableError
     │   │   └── ServerStoppingError  the controller ends; another one will answer
     │   ├── EngineUnavailableError   no Docker engine answers
-    │   └── SandboxNotReadyError     image missing or a limit is unproven
+    │   ├── SandboxNotReadyError     image missing or a limit is unproven
+    │   └── ModelUnavailableError    no key, no permission or no credit for the language model
     ├── LimitExceededError           a quota, message size or deadline of ours
     │   ├── RateLimitedError         the same call succeeds later
-    │   └── CallTimeoutError         a unary call took too long
+    │   ├── CallTimeoutError         a unary call took too long
+    │   └── BudgetExhaustedError     a call could cost more than the campaign has left
     ├── IntegrityError               stored bytes are not what was written
     │   ├── DataSetCorruptError
     │   └── AuditBrokenError
@@ -95,6 +98,13 @@ class NothingNovelError(InvalidContractError):
 
     reason = "NOTHING_NOVEL"
     default_hint = "Widen the parameter space, or start from more templates."
+
+
+class ModelFailedError(InvalidContractError):
+    """The language model gave nothing that can be used."""
+
+    reason = "MODEL_FAILED"
+    default_hint = "Nothing is to be done: the next iteration comes from somewhere else."
 
 
 class InvalidParametersError(InvalidInputError):
@@ -203,6 +213,13 @@ class SandboxNotReadyError(UnavailableError):
     default_hint = "Run `make image`, then `stratlab doctor`."
 
 
+class ModelUnavailableError(UnavailableError):
+    """The language model cannot be asked at all."""
+
+    reason = "MODEL_UNAVAILABLE"
+    default_hint = "Set STRATLAB_ANTHROPIC_API_KEY to a valid key with credit, then resume."
+
+
 class LimitExceededError(StratlabError):
     """A size, rate or time limit of ours was exceeded."""
 
@@ -222,6 +239,13 @@ class CallTimeoutError(LimitExceededError):
 
     reason = "CALL_TIMEOUT"
     default_hint = "Try again when the controller has less to do."
+
+
+class BudgetExhaustedError(LimitExceededError):
+    """A call of a language model could cost more than the campaign has left."""
+
+    reason = "BUDGET_EXHAUSTED"
+    default_hint = "Raise the stop rule max_cost_usd or max_tokens."
 
 
 class IntegrityError(StratlabError):

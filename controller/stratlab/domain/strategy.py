@@ -14,6 +14,8 @@ class GeneratorKind(StrEnum):
 
     TEMPLATE = "template"
     FACTOR_GRAPH = "factor_graph"
+    CLAUDE = "claude"
+    HYBRID = "hybrid"
 
 
 @final

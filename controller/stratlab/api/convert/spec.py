@@ -19,6 +19,8 @@ from stratlab_proto.v1 import campaign_service_pb2 as pb
 GENERATORS = {
     GeneratorKind.TEMPLATE: pb.GENERATOR_KIND_TEMPLATE,
     GeneratorKind.FACTOR_GRAPH: pb.GENERATOR_KIND_FACTOR_GRAPH,
+    GeneratorKind.CLAUDE: pb.GENERATOR_KIND_CLAUDE,
+    GeneratorKind.HYBRID: pb.GENERATOR_KIND_HYBRID,
 }
 _GENERATOR_NAMES = {number: kind for kind, number in GENERATORS.items()}
 _REVIEWS = {

@@ -35,6 +35,10 @@ class _GeneratorKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Generat
     """Built-in templates with varied parameters."""
     GENERATOR_KIND_FACTOR_GRAPH: _GeneratorKind.ValueType  # 2
     """Mutation of the best strategies, starting from the templates."""
+    GENERATOR_KIND_CLAUDE: _GeneratorKind.ValueType  # 3
+    """A language model writes zipline code, and the contract that describes it."""
+    GENERATOR_KIND_HYBRID: _GeneratorKind.ValueType  # 4
+    """A language model writes contract parts into the structure of a template."""
 
 class GeneratorKind(_GeneratorKind, metaclass=_GeneratorKindEnumTypeWrapper):
     """Who writes the strategies."""
@@ -45,6 +49,10 @@ GENERATOR_KIND_TEMPLATE: GeneratorKind.ValueType  # 1
 """Built-in templates with varied parameters."""
 GENERATOR_KIND_FACTOR_GRAPH: GeneratorKind.ValueType  # 2
 """Mutation of the best strategies, starting from the templates."""
+GENERATOR_KIND_CLAUDE: GeneratorKind.ValueType  # 3
+"""A language model writes zipline code, and the contract that describes it."""
+GENERATOR_KIND_HYBRID: GeneratorKind.ValueType  # 4
+"""A language model writes contract parts into the structure of a template."""
 Global___GeneratorKind: _TypeAlias = GeneratorKind  # noqa: Y015
 
 class _ReviewMode:

@@ -90,6 +90,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The server stops; the same call succeeds at its successor."""
     ERROR_REASON_NOTHING_NOVEL: _ErrorReason.ValueType  # 30
     """A candidate repeats an earlier one, or nothing else can be made."""
+    ERROR_REASON_MODEL_FAILED: _ErrorReason.ValueType  # 31
+    """The language model gave nothing that can be used."""
+    ERROR_REASON_MODEL_UNAVAILABLE: _ErrorReason.ValueType  # 32
+    """The language model cannot be asked at all: no key, no permission, no credit."""
+    ERROR_REASON_BUDGET_EXHAUSTED: _ErrorReason.ValueType  # 33
+    """A call of a language model could cost more than the campaign has left."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed; sent as the reason of google.rpc.ErrorInfo with the domain "stratlab"."""
@@ -158,6 +164,12 @@ ERROR_REASON_SERVER_STOPPING: ErrorReason.ValueType  # 29
 """The server stops; the same call succeeds at its successor."""
 ERROR_REASON_NOTHING_NOVEL: ErrorReason.ValueType  # 30
 """A candidate repeats an earlier one, or nothing else can be made."""
+ERROR_REASON_MODEL_FAILED: ErrorReason.ValueType  # 31
+"""The language model gave nothing that can be used."""
+ERROR_REASON_MODEL_UNAVAILABLE: ErrorReason.ValueType  # 32
+"""The language model cannot be asked at all: no key, no permission, no credit."""
+ERROR_REASON_BUDGET_EXHAUSTED: ErrorReason.ValueType  # 33
+"""A call of a language model could cost more than the campaign has left."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 
 class _Outcome:
