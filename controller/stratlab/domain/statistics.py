@@ -5,18 +5,12 @@ No result holds NaN or infinity. Where data are too few, or have no variation, a
 Sharpe ratios are of returns in excess of the campaign's benchmark unless a name says otherwise.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, final
+from typing import final
 
-from stratlab.domain.errors import InvalidInputError
 from stratlab.domain.metrics import AnnualSharpe, PerPeriodSharpe
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 
 @final
@@ -47,35 +41,6 @@ class Inconclusive:
     message: str
     observations: int
     required: int = 0
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class ExcessReturns:
-    """Returns of single periods of one strategy minus those of the campaign's benchmark.
-
-    What every per-period formula takes: neither raw returns nor an annual figure fit in its place.
-
-    Attributes:
-        values: Simple returns as fractions, shape (T,), finite, in the order of time.
-        periods_per_year: What annual figures are scaled with: sessions of a year for daily returns.
-    """
-
-    values: "NDArray[np.float64]"
-    periods_per_year: float
-
-    def __post_init__(self) -> None:
-        if self.values.ndim != 1:
-            raise InvalidInputError("excess returns are one series")
-        if not bool((abs(self.values) < math.inf).all()):
-            raise InvalidInputError("excess returns are finite")
-        if not self.periods_per_year > 0:
-            raise InvalidInputError("a year has more than no periods")
-
-    @property
-    def observations(self) -> int:
-        """Number of returns, T."""
-        return len(self.values)
 
 
 @final
@@ -117,7 +82,8 @@ class SharpeEstimate:
     Attributes:
         per_period: Mean over standard deviation (one degree of freedom less than returns).
         annual: Scaled as if returns were independent.
-        lo_annual: Scaled with the autocorrelation of the returns (Lo 2002).
+        lo_annual: Scaled with the autocorrelations of the returns (Lo 2002); None where they
+            leave no variance to the year.
         lags: How many autocorrelations that took in.
         first_autocorrelation: Of the returns, lag 1.
         standard_error: Of ``per_period``, for independent returns of these moments.
@@ -128,7 +94,7 @@ class SharpeEstimate:
 
     per_period: PerPeriodSharpe
     annual: AnnualSharpe
-    lo_annual: AnnualSharpe
+    lo_annual: AnnualSharpe | None
     lags: int
     first_autocorrelation: float
     standard_error: float
