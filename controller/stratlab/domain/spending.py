@@ -131,7 +131,8 @@ class Ledger(Protocol):
         Args:
             attempt: Which try.
             model: Who answers.
-            micro_usd, tokens: The most that it can cost.
+            micro_usd: The most that it can cost.
+            tokens: The most that it can take, those of the request included.
             bounds: What the campaign may spend in all.
             at: UTC.
 
