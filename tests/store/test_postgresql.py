@@ -5,6 +5,7 @@ from uuid import uuid4
 import pytest
 import sqlalchemy
 from tests.suites.concurrency_suite import ConcurrencySuite
+from tests.suites.examination_suite import ExaminationSuite
 from tests.suites.point_suite import PointSuite, a_point
 from tests.suites.repository_suite import RepositorySuite
 from tests.suites.samples import a_campaign
@@ -36,7 +37,7 @@ def store_url():
     server.dispose()
 
 
-class TestPostgresqlRepository(RepositorySuite, PointSuite, ConcurrencySuite):
+class TestPostgresqlRepository(RepositorySuite, PointSuite, ExaminationSuite, ConcurrencySuite):
     @pytest.fixture
     def repository(self, store_url):
         repository = open_repository(store_url)

@@ -2,6 +2,7 @@
 
 import pytest
 from tests.suites.concurrency_suite import ConcurrencySuite
+from tests.suites.examination_suite import ExaminationSuite
 from tests.suites.memory_repository import MemoryRepository
 from tests.suites.point_suite import PointSuite
 from tests.suites.repository_suite import RepositorySuite
@@ -10,13 +11,13 @@ from stratlab.domain.errors import StoreError
 from stratlab.store import open_repository
 
 
-class TestMemoryRepository(RepositorySuite, PointSuite, ConcurrencySuite):
+class TestMemoryRepository(RepositorySuite, PointSuite, ExaminationSuite, ConcurrencySuite):
     @pytest.fixture
     def repository(self):
         return MemoryRepository()
 
 
-class TestSqliteRepository(RepositorySuite, PointSuite, ConcurrencySuite):
+class TestSqliteRepository(RepositorySuite, PointSuite, ExaminationSuite, ConcurrencySuite):
     @pytest.fixture
     def repository(self, tmp_path):
         repository = open_repository(f"sqlite:///{tmp_path / 'stratlab.db'}")

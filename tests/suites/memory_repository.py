@@ -26,6 +26,7 @@ from stratlab.domain.errors import (
     WrongStateError,
 )
 from stratlab.domain.events import GENESIS_HASH, Event, EventKind, next_event
+from stratlab.domain.examination import Examination, HoldoutOpening, Subject
 from stratlab.domain.points import Point
 from stratlab.domain.ports import Lease
 from stratlab.domain.trial import TrialPurpose, TrialResult
@@ -45,6 +46,8 @@ class _Tables:
         self.events: dict[str, tuple[Event, ...]] = {}
         self.points: dict[str, tuple[Point, ...]] = {}
         self.halls: dict[str, tuple[HallOfFameEntry, ...]] = {}
+        self.examinations: dict[tuple[str, int], Examination] = {}
+        self.openings: list[HoldoutOpening] = []
         self.leases: dict[str, Lease] = {}
         self.artifacts: dict[tuple[str, str], Artifact] = {}
 
@@ -167,6 +170,23 @@ class MemoryRepository:
     def hall_of_fame(self, campaign_id: str) -> Sequence[HallOfFameEntry]:
         return self._tables.halls.get(campaign_id, ())
 
+    def examination(self, campaign_id: str, iteration: int) -> Examination | None:
+        return self._tables.examinations.get((campaign_id, iteration))
+
+    def examinations(self, campaign_id: str) -> Sequence[Examination]:
+        rows = self._tables.examinations
+        return [rows[key] for key in sorted(rows) if key[0] == campaign_id]
+
+    def holdout_openings(
+        self, *, campaign_id: str = "", data_set: str = ""
+    ) -> Sequence[HoldoutOpening]:
+        return [
+            opening
+            for opening in self._tables.openings
+            if campaign_id in {"", opening.subject.campaign_id}
+            and data_set in {"", opening.data_set}
+        ]
+
     def leases(self) -> "_MemoryLeases":
         return _MemoryLeases(self)
 
@@ -220,8 +240,7 @@ class _MemoryTransaction:
         self._tables.iterations[iteration.campaign_id, iteration.number] = stored
 
     def save_result(self, campaign_id: str, iteration: int, result: TrialResult) -> None:
-        if (campaign_id, iteration) not in self._tables.iterations:
-            raise NotFoundError(f"iteration {iteration} of campaign {campaign_id} does not exist")
+        self._require_iteration(campaign_id, iteration)
         stored = replace(result, fills=(), equity=(), benchmark_equity=())
         encode(stored)
         self._tables.results[campaign_id, iteration, result.spec.trial_id] = stored
@@ -259,6 +278,37 @@ class _MemoryTransaction:
             raise InvalidInputError(f"this event payload cannot be stored: {error}") from error
         self._tables.events[campaign_id] = (*chain, event)
         return event
+
+    def save_examination(self, examination: Examination) -> None:
+        subject = examination.subject
+        self._require_iteration(subject.campaign_id, subject.iteration)
+        encode(examination)
+        self._tables.examinations[subject.campaign_id, subject.iteration] = examination
+
+    def open_holdout(
+        self,
+        subject: Subject,
+        *,
+        data_set: str,
+        data_digest: str,
+        look: str,
+        actor: str,
+        at: datetime,
+    ) -> HoldoutOpening:
+        self._require_iteration(subject.campaign_id, subject.iteration)
+        ledger = self._tables.openings
+        before = [o for o in ledger if o.data_set == data_set or o.data_digest == data_digest]
+        same = [o.looks for o in before if o.look == look]
+        looks = min(same) if same else max([o.looks for o in before], default=0) + 1
+        opening = HoldoutOpening(
+            len(ledger) + 1, data_set, data_digest, subject, look, looks, actor, at
+        )
+        self._tables.openings = [*ledger, opening]
+        return opening
+
+    def _require_iteration(self, campaign_id: str, iteration: int) -> None:
+        if (campaign_id, iteration) not in self._tables.iterations:
+            raise NotFoundError(f"iteration {iteration} of campaign {campaign_id} does not exist")
 
     def register_points(self, campaign_id: str, points: Sequence[Point]) -> int:
         _require(self._tables, campaign_id)

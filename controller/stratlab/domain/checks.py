@@ -1,70 +1,26 @@
-"""Where the checks of an examination meet what makes them: the protocols of each."""
+"""What an examination needs besides the ports of the causality test and the sealed replay."""
 
-from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from stratlab.domain.campaign import Campaign, Iteration
-from stratlab.domain.examination import (
-    CausalityEvidence,
-    StressEvidence,
-    WalkForwardEvidence,
-)
-from stratlab.domain.trial import TrialBatch, TrialClaim, TrialProgress
-
-Notify = Callable[[TrialProgress], None]
+from stratlab.domain.ports import ProgressListener
+from stratlab.domain.robustness import Robustness
 
 
-class CausalityCheck(Protocol):
-    """Finds out whether a candidate's decisions depend on nothing but the past."""
+class RobustnessDesk(Protocol):
+    """Finds out how a candidate does over time and under stress."""
 
     async def examine(
-        self, campaign: Campaign, iteration: Iteration, notify: Notify
-    ) -> CausalityEvidence:
-        """Re-run the chosen parameter point of an iteration; the same call gives the same evidence.
+        self, campaign: Campaign, iteration: Iteration, notify: ProgressListener
+    ) -> Robustness:
+        """Return the evidence about the chosen point of an iteration.
+
+        Deterministic by campaign seed and candidate hash: after a crash it is simply asked again.
 
         Args:
             campaign: Markets, costs, limits and seed.
             iteration: With candidate, results and evaluation.
             notify: Told of every sign of life.
-
-        Raises:
-            UnavailableError: Nothing can be run at all.
-        """
-        ...
-
-
-class RobustnessCheck(Protocol):
-    """Finds out how a candidate does over time and under stress."""
-
-    async def walk_forward(
-        self, campaign: Campaign, iteration: Iteration, notify: Notify
-    ) -> WalkForwardEvidence:
-        """Walk forward over train and validation; the same call gives the same evidence.
-
-        Raises:
-            UnavailableError: Nothing can be run at all.
-        """
-        ...
-
-    async def stress(
-        self, campaign: Campaign, iteration: Iteration, notify: Notify
-    ) -> StressEvidence:
-        """Run the stress scenarios on train and validation; the same call, the same evidence.
-
-        Raises:
-            UnavailableError: Nothing can be run at all.
-        """
-        ...
-
-
-class SealedReplay(Protocol):
-    """Runs trials in a container that holds no byte of the future."""
-
-    async def replay(self, batch: TrialBatch, on_progress: Notify) -> Sequence[TrialClaim]:
-        """Run all trials of ``batch`` and return one claim each, in their order.
-
-        A claim's log is the one that was committed, bar by bar, before the next bar was revealed.
-        A failing strategy is an outcome, never an exception.
 
         Raises:
             UnavailableError: Nothing can be run at all.

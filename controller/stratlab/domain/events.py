@@ -27,6 +27,8 @@ class EventKind(StrEnum):
     ITERATION_EVALUATED = "iteration_evaluated"
     HALL_OF_FAME_CHANGED = "hall_of_fame_changed"
     CRITIQUE_WRITTEN = "critique_written"
+    CHECK_FINISHED = "check_finished"
+    HOLDOUT_OPENED = "holdout_opened"
     VERDICT_REACHED = "verdict_reached"
 
 

@@ -5,14 +5,26 @@ benchmark. A figure that is undefined is None, never NaN. The types of one check
 of another, so that each can be stored, repeated and shown by itself.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from typing import final
+from typing import Protocol, final
 
-from stratlab.domain.market import Window
-from stratlab.domain.metrics import AnnualSharpe, Metrics, PerPeriodSharpe
+from stratlab.domain.metrics import AnnualSharpe, Metrics
+from stratlab.domain.robustness import Robustness
+from stratlab.domain.statistics import (
+    BacktestOverfitting,
+    DeflatedSharpes,
+    Inconclusive,
+    MinimumTrackRecord,
+    PredictiveAbility,
+    ProbabilisticSharpe,
+    RegimeTable,
+    SharpeBound,
+    SharpeEstimate,
+    TrialCount,
+)
 from stratlab.domain.trial import Outcome, Parameters
 
 
@@ -22,8 +34,7 @@ class CheckName(StrEnum):
 
     CAUSALITY = "causality"
     STATISTICS = "statistics"
-    WALK_FORWARD = "walk_forward"
-    STRESS = "stress"
+    ROBUSTNESS = "robustness"
     HOLDOUT = "holdout"
 
 
@@ -42,21 +53,6 @@ class Subject:
     iteration: int
     candidate_hash: str
     parameters: Parameters
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """An interval of confidence; an end is None where it is not bounded.
-
-    Attributes:
-        low, high: Its ends.
-        confidence: Probability with which it covers the truth, for example 0.95.
-    """
-
-    low: float | None
-    high: float | None
-    confidence: float = 0.95
 
 
 @final
@@ -133,153 +129,44 @@ class CausalityEvidence:
 
 @final
 @dataclass(frozen=True, slots=True)
-class Regime:
-    """How a strategy did in one regime, by filtered probabilities only.
-
-    Attributes:
-        name: Of the regime.
-        observations: Returns that fell into it.
-        sharpe: Annual, of excess returns.
-        interval: Of ``sharpe``.
-    """
-
-    name: str
-    observations: int
-    sharpe: AnnualSharpe | None
-    interval: Interval | None
-
-
-@final
-@dataclass(frozen=True, slots=True)
 class StatisticsEvidence:
     """What the returns on train and validation are worth, given all trials ever made.
 
-    All of daily returns in excess of the campaign's benchmark, train followed by validation.
+    Of daily returns in excess of the campaign's benchmark, train followed by validation. Where
+    there are several market sets, of the mean of their returns. ``deflated.raw_count`` and
+    ``spa`` decide, the others are reported.
 
     Attributes:
-        observations: Number of returns, T.
-        trials: N of DESIGN.md.
-        sharpe: Of single periods.
-        annual_sharpe: The same for a year.
-        autocorrelated_sharpe: For a year, with Lo's correction for autocorrelation.
-        sharpe_interval: Of ``annual_sharpe``, by the stationary bootstrap.
-        skewness, kurtosis: Of the returns (3 for normal ones).
-        probabilistic_sharpe_ratio: Probability that the true ratio is above zero.
-        minimum_track_record: Returns needed to say so with 95 %, None when never.
-        deflated_sharpe_ratio: With raw N and null variance: the rule's.
-        deflated_by_trial_variance: With raw N and the variance among trials; reported.
-        deflated_by_effective_trials: With the effective number of trials; reported.
-        effective_trials: What the latter was computed with.
-        spa_p_value: Hansen's, consistent, of the best of all trials.
-        spa_trials: Series that it compared.
-        overfitting_probability: By combinatorially symmetric cross-validation; reported.
-        regimes: Reported.
+        counts: N, and what is not in it.
+        sharpe: As observed.
+        bound: Of the ratio, by the stationary bootstrap.
+        probabilistic: Against a ratio of zero.
+        track_record: Returns needed to say that the ratio is above zero.
+        deflated: By N and two other counts.
+        spa: Of all trials.
+        overfitting: Of all trials.
+        regimes: Where there are enough returns.
     """
 
-    observations: int
-    trials: int
-    sharpe: PerPeriodSharpe | None
-    annual_sharpe: AnnualSharpe | None
-    autocorrelated_sharpe: AnnualSharpe | None
-    sharpe_interval: Interval | None
-    skewness: float | None
-    kurtosis: float | None
-    probabilistic_sharpe_ratio: float | None
-    minimum_track_record: float | None
-    deflated_sharpe_ratio: float | None
-    deflated_by_trial_variance: float | None
-    deflated_by_effective_trials: float | None
-    effective_trials: float | None
-    spa_p_value: float | None
-    spa_trials: int
-    overfitting_probability: float | None
-    regimes: tuple[Regime, ...] = ()
+    counts: TrialCount
+    sharpe: SharpeEstimate | Inconclusive
+    bound: SharpeBound | Inconclusive
+    probabilistic: ProbabilisticSharpe | Inconclusive
+    track_record: MinimumTrackRecord | Inconclusive
+    deflated: DeflatedSharpes
+    spa: PredictiveAbility | Inconclusive
+    overfitting: BacktestOverfitting | Inconclusive
+    regimes: RegimeTable | Inconclusive
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class WalkForwardStep:
-    """One step of a walk-forward: chosen on one window, tried on the next.
+class HoldoutMode(StrEnum):
+    """Who opens the holdout."""
 
-    Attributes:
-        selection, test: The two windows; purge and embargo lie between them.
-        parameters: The point chosen on ``selection``.
-        selection_sharpe, test_sharpe: Annual.
-    """
-
-    selection: Window
-    test: Window
-    parameters: Parameters
-    selection_sharpe: AnnualSharpe | None
-    test_sharpe: AnnualSharpe | None
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class WalkForward:
-    """A walk-forward of one scheme.
-
-    Attributes:
-        scheme: ``anchored`` or ``rolling``.
-        steps: In time.
-        test_metrics: Of the stitched returns of all test windows.
-        efficiency: Annual return on the test windows over that on the selection windows.
-        degradation: Annual Sharpe, selection minus test.
-        degradation_interval: Of ``degradation``.
-    """
-
-    scheme: str
-    steps: tuple[WalkForwardStep, ...]
-    test_metrics: Metrics | None
-    efficiency: float | None
-    degradation: float | None
-    degradation_interval: Interval | None
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class WalkForwardEvidence:
-    """Walk-forwards and combinatorial purged cross-validation; reported, no rule.
-
-    Attributes:
-        walks: One per scheme.
-        path_sharpes: Annual, of each path of the cross-validation, ascending.
-    """
-
-    walks: tuple[WalkForward, ...]
-    path_sharpes: tuple[AnnualSharpe, ...] = ()
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class StressScenario:
-    """What one change of the world makes of the result.
-
-    Attributes:
-        kind: ``costs``, ``delay``, ``jitter``, ``paths`` or ``capacity``.
-        name: The case, for example ``costs x2``.
-        metrics: None when it could not be run.
-        outcome: How the trial ended.
-    """
-
-    kind: str
-    name: str
-    metrics: Metrics | None
-    outcome: Outcome = Outcome.SUCCEEDED
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class StressEvidence:
-    """Stress; reported, no rule.
-
-    Attributes:
-        scenarios: In a fixed order.
-        break_even_bps: Slippage at which the excess return is gone, None when it never pays.
-    """
-
-    scenarios: tuple[StressScenario, ...]
-    break_even_bps: float | None = None
+    ONCE_FOR_FINALIST = "once_for_finalist"
+    """The lab, once, for the one finalist that passed every other rule."""
+    MANUAL = "manual"
+    """An operator."""
 
 
 @final
@@ -288,16 +175,24 @@ class HoldoutOpening:
     """One entry of the holdout ledger, which only ever grows; written before anything is run.
 
     Attributes:
-        number: 1, 2, 3 ... over all openings of the data's holdout, by any campaign.
-        data_digest: Of the data set.
+        number: 1, 2, 3 ... over all openings of all data sets.
+        data_set: Name of the data set.
+        data_digest: Of its content.
         subject: Who was let see it.
+        look: Digest of all that the replay's result depends on; equal for a repetition, from which
+            nothing new can be learnt.
+        looks: Different looks at the holdout of this data set up to this one, over all campaigns; a
+            repetition has the number of the first. The verdict is deflated by it.
         actor: Who opened it, "" when the lab did by its own rule.
         at: UTC.
     """
 
     number: int
+    data_set: str
     data_digest: str
     subject: Subject
+    look: str
+    looks: int
     actor: str
     at: datetime
 
@@ -308,27 +203,19 @@ class HoldoutEvidence:
     """What the sealed replay of the holdout gave.
 
     Attributes:
-        opening: Number of the opening that this is about.
-        openings: How many there had been of this data's holdout when it was judged, itself
-            included; the confidence grows with them.
+        opening: The entry of the ledger.
         outcome: Of the worst trial; without SUCCEEDED there are no figures.
         reason: One sentence.
-        observations: Daily returns.
-        annual_sharpe: In excess of the campaign's benchmark.
-        lower_bound: One-sided bound of it, annual, by the stationary bootstrap.
-        confidence: Of the bound, after the correction for ``openings``.
+        bound: Of the Sharpe ratio of daily returns in excess of the campaign's benchmark, with a
+            confidence that is corrected for the looks; None without figures.
         metrics, benchmark_metrics: On the holdout.
         orders_digest: Over the committed order logs.
     """
 
-    opening: int
-    openings: int
+    opening: HoldoutOpening
     outcome: Outcome
     reason: str
-    observations: int = 0
-    annual_sharpe: AnnualSharpe | None = None
-    lower_bound: AnnualSharpe | None = None
-    confidence: float = 0.95
+    bound: SharpeBound | Inconclusive | None = None
     metrics: Metrics | None = None
     benchmark_metrics: Metrics | None = None
     orders_digest: str = ""
@@ -341,14 +228,67 @@ class Examination:
 
     Attributes:
         subject: Whom it is about.
-        causality, statistics, walk_forward, stress, holdout: As named.
+        causality, statistics, robustness, holdout: As named; the third is reported only.
         failures: Name of a check that could not be made -> why, one sentence.
     """
 
     subject: Subject
     causality: CausalityEvidence | None = None
     statistics: StatisticsEvidence | None = None
-    walk_forward: WalkForwardEvidence | None = None
-    stress: StressEvidence | None = None
+    robustness: Robustness | None = None
     holdout: HoldoutEvidence | None = None
     failures: Mapping[CheckName, str] = field(default_factory=dict)
+
+
+class ExaminationRegister(Protocol):
+    """Examinations and the holdout ledger as a transaction sees them."""
+
+    def save_examination(self, examination: Examination) -> None:
+        """Insert or replace the examination of a subject's iteration.
+
+        Raises:
+            NotFoundError: No such iteration.
+        """
+        ...
+
+    def open_holdout(
+        self,
+        subject: Subject,
+        *,
+        data_set: str,
+        data_digest: str,
+        look: str,
+        actor: str,
+        at: datetime,
+    ) -> HoldoutOpening:
+        """Append an opening to the ledger and return it.
+
+        Counted are openings of data sets with this name or this digest.
+
+        Raises:
+            NotFoundError: No such iteration.
+        """
+        ...
+
+
+class ExaminationReader(Protocol):
+    """Examinations and the holdout ledger as everybody else sees them."""
+
+    def examination(self, campaign_id: str, iteration: int) -> Examination | None:
+        """Return what was found about the candidate of an iteration, None before any check."""
+        ...
+
+    def examinations(self, campaign_id: str) -> Sequence[Examination]:
+        """Return all examinations of a campaign, by iteration."""
+        ...
+
+    def holdout_openings(
+        self, *, campaign_id: str = "", data_set: str = ""
+    ) -> Sequence[HoldoutOpening]:
+        """Return the ledger in order.
+
+        Args:
+            campaign_id: Of this campaign only, "" for all.
+            data_set: Of data sets of this name only, "" for all.
+        """
+        ...

@@ -17,6 +17,7 @@ from stratlab.domain.campaign import (
     Transition,
 )
 from stratlab.domain.events import Event, EventKind
+from stratlab.domain.examination import ExaminationReader, ExaminationRegister
 from stratlab.domain.generation import GenerationRequest, IterationSummary
 from stratlab.domain.market import DataSet, MarketSet, PricePanel, Tier
 from stratlab.domain.points import PointReader, PointRegister
@@ -180,7 +181,7 @@ class Evaluator(Protocol):
         ...
 
 
-class Transaction(PointRegister, Protocol):
+class Transaction(PointRegister, ExaminationRegister, Protocol):
     """Writes that become visible together, or not at all."""
 
     def save_campaign(self, campaign: Campaign) -> Campaign:
@@ -257,7 +258,7 @@ class Leases(Protocol):
         ...
 
 
-class Repository(PointReader, Protocol):
+class Repository(PointReader, ExaminationReader, Protocol):
     """Everything that is stored; every call is safe from any thread."""
 
     def transaction(self) -> AbstractContextManager[Transaction]:

@@ -22,13 +22,16 @@ from stratlab.domain.errors import (
     NotFoundError,
 )
 from stratlab.domain.events import GENESIS_HASH, Event, EventKind
+from stratlab.domain.examination import Examination, HoldoutOpening
 from stratlab.domain.points import Point
 from stratlab.domain.trial import TrialPurpose, TrialResult
-from stratlab.store import event_log, point_log
+from stratlab.store import event_log, examination_log, point_log
 from stratlab.store.audit import AuditTrail
+from stratlab.store.cassettes import SqlCassettes
 from stratlab.store.database import Database
 from stratlab.store.encoding import decode, encode, to_microseconds, to_tree
 from stratlab.store.leases import SqlLeases
+from stratlab.store.ledger import SqlLedger
 from stratlab.store.schema import (
     artifacts,
     campaigns,
@@ -256,6 +259,23 @@ class SqlRepository:
         with self._database.read() as connection:
             return point_log.counts(connection, campaign_id)
 
+    def examination(self, campaign_id: str, iteration: int) -> Examination | None:
+        """Return what was found about the candidate of an iteration, None before any check."""
+        with self._database.read() as connection:
+            return examination_log.find(connection, campaign_id, iteration)
+
+    def examinations(self, campaign_id: str) -> Sequence[Examination]:
+        """Return all examinations of a campaign, by iteration."""
+        with self._database.read() as connection:
+            return examination_log.of_campaign(connection, campaign_id)
+
+    def holdout_openings(
+        self, *, campaign_id: str = "", data_set: str = ""
+    ) -> Sequence[HoldoutOpening]:
+        """Return the holdout ledger in order, of one campaign or data set where one is named."""
+        with self._database.read() as connection:
+            return examination_log.openings(connection, campaign_id=campaign_id, data_set=data_set)
+
     def hall_of_fame(self, campaign_id: str) -> Sequence[HallOfFameEntry]:
         """Return the hall of fame, champion first, then by score."""
         query = (
@@ -269,6 +289,14 @@ class SqlRepository:
     def leases(self) -> SqlLeases:
         """Return the lease table."""
         return SqlLeases(self._database)
+
+    def ledger(self) -> SqlLedger:
+        """Return the ledger of language models."""
+        return SqlLedger(self._database)
+
+    def cassettes(self) -> SqlCassettes:
+        """Return the recordings of language models."""
+        return SqlCassettes(self._database)
 
     def campaign_ids(self) -> Sequence[str]:
         """Return the ids of all campaigns, oldest first."""

@@ -20,7 +20,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-REVISION = "0002"
+REVISION = "0004"
 """Alembic revision of this schema; a store at this revision opens without Alembic."""
 
 metadata = MetaData(
@@ -126,6 +126,36 @@ hall_of_fame = Table(
     Column("document", Text, nullable=False),
 )
 
+examinations = Table(
+    "examinations",
+    metadata,
+    Column("campaign_id", Text, primary_key=True),
+    Column("iteration", Integer, primary_key=True),
+    Column("candidate", Text, nullable=False),
+    Column("document", Text, nullable=False),
+    ForeignKeyConstraint(
+        ["campaign_id", "iteration"], ["iterations.campaign_id", "iterations.number"]
+    ),
+)
+
+holdout_openings = Table(
+    "holdout_openings",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("data_set", Text, nullable=False),
+    Column("data_digest", Text, nullable=False),
+    Column("campaign_id", Text, nullable=False),
+    Column("iteration", Integer, nullable=False),
+    Column("look", Text, nullable=False),
+    Column("looks", Integer, nullable=False),
+    Column("document", Text, nullable=False),
+    ForeignKeyConstraint(
+        ["campaign_id", "iteration"], ["iterations.campaign_id", "iterations.number"]
+    ),
+    # Append-only, like the events and for the same reason.
+    sqlite_with_rowid=False,
+)
+
 leases = Table(
     "leases",
     metadata,
@@ -147,4 +177,37 @@ artifacts = Table(
     Column("media_type", Text, nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
     Column("digest", Text, nullable=False),
+)
+
+price_tables = Table(
+    "price_tables",
+    metadata,
+    _campaign_key(),
+    Column("document", Text, nullable=False),
+)
+
+# The ledger: one row per try of a call, written before the try is made.
+model_calls = Table(
+    "model_calls",
+    metadata,
+    _campaign_key(),
+    Column("call", Text, primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    Column("model", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("micro_usd", BigInteger, nullable=False),
+    Column("tokens", BigInteger, nullable=False),
+    Column("usage", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
+# The cassettes: one row per sample.
+recordings = Table(
+    "recordings",
+    metadata,
+    _campaign_key(),
+    Column("digest", Text, primary_key=True),
+    Column("call", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("document", Text, nullable=False),
 )

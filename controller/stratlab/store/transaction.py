@@ -16,11 +16,19 @@ from stratlab.domain.campaign import (
 )
 from stratlab.domain.errors import InvalidInputError, NotFoundError, WrongStateError
 from stratlab.domain.events import Event, EventKind
+from stratlab.domain.examination import Examination, HoldoutOpening, Subject
 from stratlab.domain.points import Point
 from stratlab.domain.trial import TrialResult
-from stratlab.store import event_log, point_log
+from stratlab.store import event_log, examination_log, point_log
 from stratlab.store.encoding import encode
-from stratlab.store.schema import campaigns, hall_of_fame, iterations, results, transitions
+from stratlab.store.schema import (
+    campaigns,
+    examinations,
+    hall_of_fame,
+    iterations,
+    results,
+    transitions,
+)
 
 
 @final
@@ -73,15 +81,7 @@ class SqlTransaction:
         Raises:
             NotFoundError: No such iteration.
         """
-        if not self._exists(
-            iterations, iterations.c.campaign_id == campaign_id, iterations.c.number == iteration
-        ):
-            raise NotFoundError(
-                f"iteration {iteration} of campaign {campaign_id} does not exist",
-                hint="Save the iteration before its results.",
-                campaign=campaign_id,
-                iteration=iteration,
-            )
+        self._require_iteration(campaign_id, iteration)
         spec = result.spec
         put(
             self._connection,
@@ -171,6 +171,58 @@ class SqlTransaction:
         """
         self._require_campaign(campaign_id)
         return point_log.append(self._connection, campaign_id, points)
+
+    def save_examination(self, examination: Examination) -> None:
+        """Insert or replace the examination of a subject's iteration.
+
+        Raises:
+            NotFoundError: No such iteration.
+        """
+        subject = examination.subject
+        self._require_iteration(subject.campaign_id, subject.iteration)
+        put(
+            self._connection,
+            examinations,
+            {"campaign_id": subject.campaign_id, "iteration": subject.iteration},
+            {"candidate": subject.candidate_hash, "document": encode(examination)},
+        )
+
+    def open_holdout(
+        self,
+        subject: Subject,
+        *,
+        data_set: str,
+        data_digest: str,
+        look: str,
+        actor: str,
+        at: datetime,
+    ) -> HoldoutOpening:
+        """Append an opening to the ledger and return it.
+
+        Raises:
+            NotFoundError: No such iteration.
+        """
+        self._require_iteration(subject.campaign_id, subject.iteration)
+        return examination_log.append_opening(
+            self._connection,
+            subject,
+            data_set=data_set,
+            data_digest=data_digest,
+            look=look,
+            actor=actor,
+            at=at,
+        )
+
+    def _require_iteration(self, campaign_id: str, iteration: int) -> None:
+        if not self._exists(
+            iterations, iterations.c.campaign_id == campaign_id, iterations.c.number == iteration
+        ):
+            raise NotFoundError(
+                f"iteration {iteration} of campaign {campaign_id} does not exist",
+                hint="Save the iteration before what belongs to it.",
+                campaign=campaign_id,
+                iteration=iteration,
+            )
 
     def _require_campaign(self, campaign_id: str) -> None:
         event_log.chain_end(self._connection, campaign_id)
