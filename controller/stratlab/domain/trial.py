@@ -51,6 +51,8 @@ class TrialPurpose(StrEnum):
     RERUN = "rerun"
     STRESS = "stress"
     SENSITIVITY = "sensitivity"
+    WALK_FORWARD = "walk_forward"
+    ARM = "arm"
 
 
 @final
