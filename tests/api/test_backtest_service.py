@@ -11,7 +11,7 @@ from tests.api.samples import FAILED_RESULT, REJECTION, RESULT
 from stratlab.campaigns.backtest import BacktestReport
 from stratlab.domain.errors import EngineUnavailableError
 from stratlab.domain.market import CostModelKind
-from stratlab.domain.trial import Limits
+from stratlab.domain.trial import Engine, Limits
 from stratlab_proto.v1 import backtest_service_pb2 as pb
 from stratlab_proto.v1 import common_pb2, strategy_service_pb2
 
@@ -69,6 +69,7 @@ async def test_backtest_request_arrives_with_kinds_and_defaults(
     assert received.capital == 100_000.0
     assert received.skip_screening
     assert received.runtime == "runc"
+    assert received.engine is Engine.FAST
 
 
 async def test_backtest_rejected_by_screening_has_findings_and_no_outcome(
@@ -122,6 +123,7 @@ async def test_backtest_caller_goes_away_cancels_the_run(
         ({"symbols": ["IBM", "IBM"]}, grpc.StatusCode.INVALID_ARGUMENT, "symbols"),
         ({"symbols": ["I BM"]}, grpc.StatusCode.INVALID_ARGUMENT, "symbols"),
         ({"runtime": "kata"}, grpc.StatusCode.INVALID_ARGUMENT, "runtime"),
+        ({"engine": "slow"}, grpc.StatusCode.INVALID_ARGUMENT, "engine"),
         ({"seed": -1}, grpc.StatusCode.INVALID_ARGUMENT, "seed"),
         (
             {"start": {"year": 2001, "month": 2, "day": 30}},

@@ -42,6 +42,7 @@ numbers = st.one_of(st.none(), st.floats(), st.integers(), st.text(max_size=5), 
         ({"limits": {"memory_mib": 1}}, "limits.memory_mib"),
         ({"limits": {"max_leverage": 0}}, "limits.max_leverage"),
         ({"runtime": "--privileged"}, "runtime"),
+        ({"engine": "slow"}, "engine"),
         ({"colour": "red"}, "colour"),
     ],
 )

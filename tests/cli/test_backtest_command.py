@@ -38,7 +38,7 @@ def checked(ended: Ended) -> dict:
 
 def test_schema_is_a_schema_and_demands_what_is_promised() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
-    promised = "trial_id outcome reason error metrics orders_digest fills runtime image_id"
+    promised = "trial_id outcome reason error metrics orders_digest fills runtime engine image_id"
     promised += " seccomp_digest limits usage"
     assert set(promised.split()) <= set(SCHEMA["required"])
     assert set(SCHEMA["properties"]["outcome"]["enum"]) == {None, *Outcome}
@@ -164,6 +164,7 @@ def test_backtest_for_people_shows_metrics_beside_the_benchmark(
         (["--max-leverage", "0"], "max_leverage"),
         (["--cost-model", "free"], "--cost-model"),
         (["--runtime", "--privileged"], "runtime"),
+        (["--engine", "slow"], "engine"),
         (["--seed", "-1"], "seed"),
         (["--data", "../x"], "data_set"),
     ],

@@ -96,6 +96,14 @@ def test_backtests_share_a_server_and_report_what_happened(home: Path, tmp_path:
             assert bought["usage"]["max_rss_bytes"] > 10_000_000
             code, again, _ = finish(home, "backtest", str(tmp_path / "buy.py"), *flags)
             assert json.loads(again)["orders_digest"] == bought["orders_digest"] != ""
+            assert (bought["engine"], bought["fallbacks"]) == ("fast", {})
+            assert bought["data_calls"] > 0
+            code, out, _ = finish(
+                home, "backtest", str(tmp_path / "buy.py"), "--engine", "stock", *flags
+            )
+            stock = json.loads(out)
+            assert (stock["engine"], stock["data_calls"]) == ("stock", 0)
+            assert stock["orders_digest"] == bought["orders_digest"]
             code, out, _ = finish(home, "backtest", str(tmp_path / "crash.py"), "--json")
             crashed = json.loads(out)
             assert code == ExitCode.STRATEGY

@@ -7,7 +7,7 @@ from tests.sandbox.builders import DAY, FIRST_BAR, trial
 from tests.sandbox.stand_in import market_order
 from tests.sandbox.wire import BAD_NUMBERS, NONCE, Wire, fill, leg
 
-from stratlab.domain.trial import Cancel, Limits, Order, OrderKind, Outcome, Phase
+from stratlab.domain.trial import Cancel, DataCalls, Limits, Order, OrderKind, Outcome, Phase
 from stratlab.sandbox import entries, frames
 from stratlab.sandbox.entries import FrameViolationError
 from stratlab.sandbox.frames import (
@@ -34,6 +34,7 @@ def test_honest_trial_is_recorded_as_sent() -> None:
     wire.fills(fill(), fill(2, FIRST_BAR + DAY))
     wire.feed(equity=pb.EquityBatch(trial_id="t", bars=[FIRST_BAR], values=[1e5]))
     wire.feed(output=pb.Output(trial_id="t", tail=b"hi\x1b", total_bytes=3))
+    wire.feed(data_calls=pb.DataCalls(trial_id="t", total=7, fallbacks={"history": 2}))
     end = wire.feed(finished=pb.TrialFinished(trial_id="t", usage=pb.Usage(cpu_seconds=1.5)))
     assert isinstance(end, EndSeen)
     assert (end.outcome, end.usage.cpu_seconds) == (Outcome.SUCCEEDED, 1.5)
@@ -48,6 +49,7 @@ def test_honest_trial_is_recorded_as_sent() -> None:
         (2, FIRST_BAR + DAY),
     ]
     assert record.output_tail == "hi\\x1b"
+    assert record.data_calls == DataCalls(7, {"history": 2})
 
 
 @pytest.mark.parametrize(
@@ -171,6 +173,11 @@ def test_equity_out_of_range_or_order_is_a_violation(bars: list[int], values: li
         {"progress": pb.TrialProgress(trial_id="t", bar=FIRST_BAR, equity=float("inf"))},
         {"log": pb.LogBatch(trial_id="other")},
         {"log": pb.LogBatch()},
+        {"data_calls": pb.DataCalls(trial_id="t", total=2**63)},
+        {"data_calls": pb.DataCalls(trial_id="t", fallbacks={"history": 2**63})},
+        {"data_calls": pb.DataCalls(trial_id="t", fallbacks={"a" * 41: 1})},
+        {"data_calls": pb.DataCalls(trial_id="t", fallbacks={"\x1b[2J": 1})},
+        {"data_calls": pb.DataCalls(trial_id="t", fallbacks={"a" * i: 1 for i in range(1, 18)})},
         {"finished": pb.TrialFinished(trial_id="other")},
         {"finished": pb.TrialFinished(trial_id="t", usage=pb.Usage(cpu_seconds=-1.0))},
         {"finished": pb.TrialFinished(trial_id="t", usage=pb.Usage(wall_seconds=float("nan")))},
