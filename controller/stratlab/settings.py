@@ -1,11 +1,12 @@
 """Settings: file < environment < command line; the only reader of the environment."""
 
 import os
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import Self, final
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -134,11 +135,76 @@ class ClientSettings(_Section):
 
 
 @final
+class PriceSettings(_Section):
+    """What a model charges, in US dollars for a million tokens.
+
+    Attributes:
+        input: Read by the model.
+        output: Written by it.
+        cache_write: Put into the prompt cache.
+        cache_read: Read from the prompt cache.
+    """
+
+    input: float = Field(ge=0)
+    output: float = Field(ge=0)
+    cache_write: float = Field(ge=0)
+    cache_read: float = Field(ge=0)
+
+
+# Where a model has two prices (for long prompts, for caches that last an hour), the dearer one.
+_PRICES = {
+    "claude-haiku-5-5": PriceSettings(input=0.5, output=2.5, cache_write=1, cache_read=0.05),
+    "claude-opus-5-5": PriceSettings(input=4, output=20, cache_write=8, cache_read=0.2),
+    "claude-sonnet-5": PriceSettings(input=2, output=10, cache_write=4, cache_read=0.2),
+    "claude-sonnet-5-5": PriceSettings(input=2, output=10, cache_write=4, cache_read=0.2),
+}
+
+
+@final
+class LlmSettings(_Section):
+    """Which language models write strategies, where they are asked, and what they cost.
+
+    Attributes:
+        endpoint: Base address: Anthropic's, or that of a gateway with the same API.
+        key_file: File of mode 0600 that holds the key, used when ``STRATLAB_ANTHROPIC_API_KEY``
+            is not set.
+        models: Who is asked; of several, a bandit chooses.
+        prices: By model. A campaign keeps those of its first call. A model that is not listed is
+            refused by campaigns that bound their cost.
+        known_until: Model -> last day of its training data, where it is known.
+        call_seconds: The longest that one request may take.
+        attempts: Tries of one call.
+        deadline_seconds: No try begins later than this after the first one, whatever pause the
+            endpoint asks for.
+        first_pause_seconds: Before the second try; doubles with each.
+        max_output_tokens: The most that a model may write in one answer.
+        stream: Whether answers are streamed, for gateways that cut long silences.
+        structured: Whether the endpoint takes JSON schemas; else they are part of the prompt.
+        blind: Whether symbols, dates and price levels are hidden from models.
+    """
+
+    endpoint: str = "https://api.anthropic.com"
+    key_file: str = ""
+    models: tuple[str, ...] = Field(default=("claude-sonnet-5-5",), min_length=1, max_length=16)
+    prices: dict[str, PriceSettings] = Field(default_factory=lambda: dict(_PRICES))
+    known_until: dict[str, date] = Field(default_factory=dict)
+    call_seconds: float = Field(default=120.0, gt=0)
+    attempts: int = Field(default=3, ge=1, le=10)
+    deadline_seconds: float = Field(default=300.0, gt=0)
+    first_pause_seconds: float = Field(default=1.0, gt=0)
+    max_output_tokens: int = Field(default=8192, ge=256, le=64_000)
+    stream: bool = False
+    structured: bool = True
+    blind: bool = True
+
+
+@final
 class Settings(BaseSettings):
     """All settings.
 
     Attributes:
         home: Directory of database, data sets, artefacts and reports.
+        anthropic_api_key: Key for language models; never shown, stored or sent anywhere else.
     """
 
     model_config = SettingsConfigDict(
@@ -150,6 +216,8 @@ class Settings(BaseSettings):
     sandbox: SandboxSettings = SandboxSettings()
     server: ServerSettings = ServerSettings()
     client: ClientSettings = ClientSettings()
+    llm: LlmSettings = LlmSettings()
+    anthropic_api_key: SecretStr = SecretStr("")
 
     @classmethod
     def settings_customise_sources(
