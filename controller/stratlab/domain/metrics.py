@@ -8,24 +8,29 @@ AnnualSharpe = NewType("AnnualSharpe", float)
 """A Sharpe ratio of daily returns, annualised with the square root of the sessions that the data
 set's calendar has in a year (``SESSIONS_PER_YEAR``); never enters a per-period formula."""
 
+PeriodRatio = NewType("PeriodRatio", float)
+"""Mean over standard deviation of the returns of single periods: whoever makes a
+:class:`PerPeriodSharpe` says with this name that the number is one."""
+
 
 @final
 @dataclass(frozen=True, slots=True)
 class PerPeriodSharpe:
     """A Sharpe ratio of returns of single periods, which is what the statistics of it speak of.
 
-    No number: an annual ratio (which is one) cannot take its place by mistake.
+    No number: an annual ratio (which is one) cannot take its place by mistake, nor become one
+    but by :meth:`of_annual`.
 
     Attributes:
         value: Mean over standard deviation of the returns of single periods.
     """
 
-    value: float
+    value: PeriodRatio
 
     @classmethod
     def of_annual(cls, sharpe: AnnualSharpe, periods_per_year: float) -> Self:
         """Return the ratio of single periods that an annual one was scaled from."""
-        return cls(sharpe / math.sqrt(periods_per_year))
+        return cls(PeriodRatio(sharpe / math.sqrt(periods_per_year)))
 
     def annual(self, periods_per_year: float) -> AnnualSharpe:
         """Return the ratio scaled to a year, as if returns were independent."""

@@ -237,7 +237,7 @@ class Resampling:
     """
 
     resamples: int
-    mean_block: float
+    mean_block: int
     seed: int
 
 

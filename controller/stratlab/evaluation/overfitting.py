@@ -1,15 +1,15 @@
 """What the best of many trials shows by luck alone, and what it takes to be more than that.
 
-Source: D. H. Bailey and M. Lopez de Prado, "The Deflated Sharpe Ratio: Correcting for Selection
-Bias, Backtest Overfitting and Non-Normality", Journal of Portfolio Management 40 (5), 2014.
+Sources: D. H. Bailey and M. Lopez de Prado, "The Sharpe Ratio Efficient Frontier", Journal of Risk
+15 (2), 2012, and "The Deflated Sharpe Ratio: Correcting for Selection Bias, Backtest Overfitting
+and Non-Normality", Journal of Portfolio Management 40 (5), 2014.
 """
 
 import math
-from dataclasses import dataclass
 from statistics import NormalDist
-from typing import final
 
-from stratlab.domain.metrics import PerPeriodSharpe
+from stratlab.domain.metrics import PeriodRatio, PerPeriodSharpe
+from stratlab.domain.statistics import Moments
 
 CONFIDENCE = 0.95
 """The deflated Sharpe ratio that a promotion needs (DESIGN.md, Integrity)."""
@@ -17,20 +17,7 @@ CONFIDENCE = 0.95
 _NORMAL = NormalDist()
 _EULER_GAMMA = 0.5772156649015329
 
-
-@final
-@dataclass(frozen=True, slots=True)
-class Moments:
-    """Shape of a distribution of returns; that of the normal one unless told otherwise.
-
-    Attributes:
-        skewness: Third standardised moment.
-        kurtosis: Fourth standardised moment (3 for the normal distribution).
-    """
-
-    skewness: float = 0.0
-    kurtosis: float = 3.0
-
+_SMALLEST_DISTANCE = 1e-6  # of Sharpe ratios per period: more than a trillion returns
 
 NORMAL_MOMENTS = Moments()
 """Of normal returns."""
@@ -58,35 +45,75 @@ def expected_maximum_sharpe(trials: int, variance: float) -> PerPeriodSharpe:
     Source: Bailey and Lopez de Prado (2014), equation 1.
     """
     if trials <= 1:
-        return PerPeriodSharpe(0.0)
+        return PerPeriodSharpe(PeriodRatio(0.0))
     # From below: 1 - 1/N would round to 1 for a very large N.
     first = -_NORMAL.inv_cdf(1.0 / trials)
     second = -_NORMAL.inv_cdf(1.0 / (trials * math.e))
-    return PerPeriodSharpe(
-        math.sqrt(variance) * ((1.0 - _EULER_GAMMA) * first + _EULER_GAMMA * second)
-    )
+    luck = math.sqrt(variance) * ((1.0 - _EULER_GAMMA) * first + _EULER_GAMMA * second)
+    return PerPeriodSharpe(PeriodRatio(luck))
 
 
-def deflated_sharpe_ratio(
+def probabilistic_sharpe_ratio(
     sharpe: PerPeriodSharpe,
     observations: int,
-    benchmark: PerPeriodSharpe,
+    threshold: PerPeriodSharpe,
     moments: Moments = NORMAL_MOMENTS,
 ) -> float:
-    """Return the probability that the true Sharpe ratio is above a benchmark.
+    """Return the probability that the true Sharpe ratio is above a threshold.
+
+    With what luck explains (:func:`expected_maximum_sharpe`) for the threshold this is the
+    deflated Sharpe ratio.
 
     Args:
         sharpe: Observed, of excess returns.
         observations: Number of returns, at least 2.
-        benchmark: What luck explains, see :func:`expected_maximum_sharpe`.
+        threshold: What the ratio is compared with.
         moments: Of the returns.
 
-    Source: Bailey and Lopez de Prado (2014), equation 2.
+    Source: Bailey and Lopez de Prado (2012); (2014), equation 2.
+    """
+    distance = (sharpe.value - threshold.value) * math.sqrt(observations - 1)
+    return _NORMAL.cdf(distance / math.sqrt(sharpe_spread(sharpe, moments)))
+
+
+def sharpe_spread(sharpe: PerPeriodSharpe, moments: Moments) -> float:
+    """Return the variance of an estimated Sharpe ratio times the number of returns.
+
+    Never negative for moments that returns can have; zero for returns of two values only.
+
+    Args:
+        sharpe: Observed.
+        moments: Of the returns.
+
+    Source: Mertens (2002), as in Bailey and Lopez de Prado (2012).
     """
     observed = sharpe.value
-    spread = 1.0 - moments.skewness * observed + (moments.kurtosis - 1.0) / 4.0 * observed**2
-    distance = (observed - benchmark.value) * math.sqrt(observations - 1)
-    return _NORMAL.cdf(distance / math.sqrt(spread))
+    return 1.0 - moments.skewness * observed + (moments.kurtosis - 1.0) / 4.0 * observed**2
+
+
+def minimum_track_record_length(
+    sharpe: PerPeriodSharpe,
+    threshold: PerPeriodSharpe,
+    confidence: float = CONFIDENCE,
+    moments: Moments = NORMAL_MOMENTS,
+) -> int | None:
+    """Return the number of returns at which the ratio is probably enough above a threshold.
+
+    None where it is not above it, or so little that the number has no meaning.
+
+    Args:
+        sharpe: Observed, of excess returns.
+        threshold: What the ratio is compared with.
+        confidence: Probability that is asked for, between 0.5 and 1.
+        moments: Of the returns.
+
+    Source: Bailey and Lopez de Prado (2012).
+    """
+    distance = sharpe.value - threshold.value
+    if distance <= _SMALLEST_DISTANCE:
+        return None
+    quantile = _NORMAL.inv_cdf(confidence)
+    return math.ceil(1.0 + sharpe_spread(sharpe, moments) * (quantile / distance) ** 2)
 
 
 def required_sharpe(
@@ -95,7 +122,7 @@ def required_sharpe(
     """Return the Sharpe ratio whose deflated ratio is :data:`CONFIDENCE`, with null variance.
 
     The one solution above the benchmark of ``(x - b)^2 (T - 1) = z^2 (1 - s x + (k - 1)/4 x^2)``,
-    the equation of :func:`deflated_sharpe_ratio` squared; None when returns are so few that no
+    the equation of :func:`probabilistic_sharpe_ratio` squared; None when returns are so few that no
     Sharpe ratio is enough.
 
     Args:
@@ -114,4 +141,4 @@ def required_sharpe(
     if square <= 0:
         return None
     root = math.sqrt(linear**2 - 4.0 * square * constant)
-    return PerPeriodSharpe((-linear + root) / (2.0 * square))
+    return PerPeriodSharpe(PeriodRatio((-linear + root) / (2.0 * square)))

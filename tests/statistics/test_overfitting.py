@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratlab.domain.metrics import AnnualSharpe, PerPeriodSharpe
+from stratlab.domain.metrics import AnnualSharpe, PeriodRatio, PerPeriodSharpe
+from stratlab.domain.statistics import Moments
 from stratlab.evaluation.overfitting import (
-    Moments,
-    deflated_sharpe_ratio,
     expected_maximum_sharpe,
     null_variance,
+    probabilistic_sharpe_ratio,
     required_sharpe,
 )
 
@@ -31,7 +31,7 @@ def test_deflated_sharpe_ratio_of_the_published_example(
     number: int, moments: Moments, expected: float
 ) -> None:
     luck = expected_maximum_sharpe(number, _VARIANCE)
-    found = deflated_sharpe_ratio(_OBSERVED, _SESSIONS, luck, moments)
+    found = probabilistic_sharpe_ratio(_OBSERVED, _SESSIONS, luck, moments)
     assert found == pytest.approx(expected, abs=5e-5)
 
 
@@ -63,7 +63,7 @@ def test_required_sharpe_is_where_the_deflated_ratio_reaches_the_bound(
     luck = expected_maximum_sharpe(number, null_variance(sessions))
     assert required is not None
     assert required.value > luck.value
-    assert deflated_sharpe_ratio(required, sessions, luck) == pytest.approx(0.95, abs=1e-9)
+    assert probabilistic_sharpe_ratio(required, sessions, luck) == pytest.approx(0.95, abs=1e-9)
 
 
 @given(trials, observations, st.floats(-2.0, 1.0), st.floats(3.0, 12.0))
@@ -74,7 +74,7 @@ def test_required_sharpe_with_other_moments_is_the_inverse_too(
     required = required_sharpe(number, sessions, moments)
     luck = expected_maximum_sharpe(number, null_variance(sessions))
     assert required is not None
-    assert deflated_sharpe_ratio(required, sessions, luck, moments) == pytest.approx(0.95, abs=1e-6)
+    assert probabilistic_sharpe_ratio(required, sessions, luck, moments) == pytest.approx(0.95, abs=1e-6)
 
 
 @given(st.integers(1, 10**6), st.integers(2, 10**3), observations)
@@ -104,4 +104,4 @@ def test_sharpe_keeps_its_frequency(annual: float, year: int) -> None:
 
 def test_annual_sharpe_cannot_enter_a_formula_of_single_periods() -> None:
     with pytest.raises(AttributeError):
-        deflated_sharpe_ratio(AnnualSharpe(1.0), 1000, PerPeriodSharpe(0.0))  # type: ignore[arg-type]  # the point of the test
+        probabilistic_sharpe_ratio(AnnualSharpe(1.0), 1000, PerPeriodSharpe(PeriodRatio(0.0)))  # type: ignore[arg-type]  # the point of the test
