@@ -1,9 +1,9 @@
 """Warm containers: hit and miss latency, teardown, refill rate, trials per minute, memory.
 
-Run ``python -m benchmarks.pool [--claims N] [--trials N] [--runtime runsc]``; needs the engine and the sandbox image.
-Everything goes through the product's own sandbox, with the data set that comes with it. A trial is
-IBM over one year of daily bars. The first thing that its code does is print the monotonic clock,
-which a container of runc shares with the host: that is the first line.
+Run ``python -m benchmarks.pool [--claims N] [--trials N] [--runtime runsc]``; needs the engine and
+the sandbox image. Everything goes through the product's own sandbox, with the data set that comes
+with it. A trial is IBM over one year of daily bars. The first thing that its code does is print the
+wall clock, which a container shares with the host: that is the first line.
 
 ``code sent`` is the moment at which the request is handed to gRPC; ``asked`` that at which the
 sandbox is asked for the batch, so it holds the claim and everything else of the controller too.
@@ -36,7 +36,7 @@ REFILLED = 6
 SETTLED_SECONDS = 0.05
 SOURCE = """
 import time
-print(time.monotonic(), flush=True)
+print(time.time(), flush=True)
 from zipline.api import order_target_percent, symbol
 
 
@@ -58,7 +58,7 @@ def work(trials: int = 1, campaign: str = "benchmark", runtime: str = "runc") ->
 
 async def first_line(sandbox: DockerSandbox, stamps: Stamps, runtime: str) -> tuple[float, float]:
     """Run one trial; return seconds from code sent, and from asked, to its first line."""
-    asked = time.monotonic()
+    asked = time.time()
     claim = await run_one(sandbox, work(runtime=runtime))
     printed = float(claim.output_tail.split()[0])
     return printed - stamps.sent, printed - asked

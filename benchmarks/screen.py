@@ -15,7 +15,6 @@ what happens inside a bar.
 import argparse
 import json
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -28,6 +27,7 @@ from typing import Any
 
 import numpy as np
 from benchmarks.support.figures import head, machine, row
+from benchmarks.support.peers import environment_of
 
 from stratlab.contract.space import Grid
 from stratlab.contract.vectorised import GridResult, screen_grid
@@ -37,7 +37,6 @@ from stratlab.generation import load_templates
 BARS = 3270
 CAPITAL = 100_000.0
 VECTORBT = "0.28.0"
-ENVIRONMENT = Path(__file__).parents[1] / ".cache" / f"vectorbt-{VECTORBT}"
 PROGRAM = Path(__file__).with_name("support") / "vectorbt_screen.py"
 CONTRACT = load_templates()["ema_cross_atr"]
 
@@ -76,22 +75,6 @@ def ours(panel: PricePanel, points: list[dict[str, int | float]]) -> GridResult:
     return screen_grid(
         CONTRACT, panel, points, first_bar=0, capital=CAPITAL, cost_model=CostModel()
     )
-
-
-def vectorbt_python() -> Path | str:
-    """Return the interpreter that has vectorbt, or why there is none."""
-    python = ENVIRONMENT / "bin" / "python"
-    if not (ENVIRONMENT / "ready").exists():
-        print(f"installing vectorbt {VECTORBT} into {ENVIRONMENT}", file=sys.stderr)
-        for command in (
-            [sys.executable, "-m", "venv", str(ENVIRONMENT)],
-            [str(python), "-m", "pip", "install", "--quiet", f"vectorbt=={VECTORBT}"],
-        ):
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if done.returncode != 0:
-                return (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        (ENVIRONMENT / "ready").touch()
-    return python
 
 
 @contextmanager
@@ -140,7 +123,7 @@ def timed(
 def measure(count: int, rounds: int) -> dict[str, Side]:
     """Run both sides in turns."""
     panel, points = random_panel(), random_points(count)
-    python = vectorbt_python()
+    python = environment_of("vectorbt", VECTORBT)
     first, _, result = timed(panel, points)
     sides = {"stratlab": Side(first, [], [])}
     if isinstance(python, str):
