@@ -151,14 +151,16 @@ class MinimumTrackRecord:
 class Deflation(StrEnum):
     """What a deflated Sharpe ratio takes for the number and the spread of the trials.
 
-    RAW_COUNT decides: N as DESIGN.md has it, variance 1/T. The others are reported only:
-    EMPIRICAL_VARIANCE takes N with the variance of the trials' own Sharpe ratios,
-    EFFECTIVE_COUNT the number of clusters of trials that earn the same, and variance 1/T.
+    RAW_COUNT decides: N, see :class:`TrialCount`, variance 1/T. The others are reported only:
+    EMPIRICAL_VARIANCE takes N with the variance of the trials' own Sharpe ratios, EFFECTIVE_COUNT
+    the number of clusters of trials that earn the same, SCREENED_COUNT every point that the
+    host's screen judged besides N; both with variance 1/T.
     """
 
     RAW_COUNT = "raw_count"
     EMPIRICAL_VARIANCE = "empirical_variance"
     EFFECTIVE_COUNT = "effective_count"
+    SCREENED_COUNT = "screened_count"
 
 
 @final
@@ -190,11 +192,12 @@ class DeflatedSharpe:
 @final
 @dataclass(frozen=True, slots=True)
 class DeflatedSharpes:
-    """The three variants; only ``raw_count`` decides."""
+    """The variants of :class:`Deflation`; only ``raw_count`` decides."""
 
     raw_count: DeflatedSharpe | Inconclusive
     empirical_variance: DeflatedSharpe | Inconclusive
     effective_count: DeflatedSharpe | Inconclusive
+    screened_count: DeflatedSharpe | Inconclusive
 
 
 @final

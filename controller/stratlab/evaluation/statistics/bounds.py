@@ -128,24 +128,6 @@ def annual_mean(
     return Interval(float(chosen.values.mean()) * year, low * year, high * year, confidence)
 
 
-def corrected_confidence(openings: int, confidence: float = CONFIDENCE) -> float:
-    """Return the confidence that a bound needs at the n-th look at the same data.
-
-    The error that is left is shared among all looks (Bonferroni), so that looking again does not
-    make a false promotion likelier.
-
-    Args:
-        openings: How many looks there were, this one included; at least 1.
-        confidence: Of all of them together.
-
-    Raises:
-        InvalidInputError: No look.
-    """
-    if openings < 1:
-        raise InvalidInputError("who judges has looked once at least")
-    return 1.0 - (1.0 - confidence) / openings
-
-
 def _distances(
     values: "NDArray[np.float64]",
     inside: "NDArray[np.bool_]",

@@ -1,4 +1,4 @@
-"""Deflates the Sharpe ratio of the best of many trials, in three ways of which one decides.
+"""Deflates the Sharpe ratio of the best of many trials, in four ways of which one decides.
 
 Source: D. H. Bailey and M. Lopez de Prado, "The Deflated Sharpe Ratio: Correcting for Selection
 Bias, Backtest Overfitting and Non-Normality", Journal of Portfolio Management 40 (5), 2014.
@@ -15,6 +15,7 @@ from stratlab.domain.statistics import (
     Deflation,
     Inconclusive,
     Insufficiency,
+    TrialCount,
 )
 from stratlab.evaluation.overfitting import (
     expected_maximum_sharpe,
@@ -71,21 +72,24 @@ def deflated_sharpe(
 
 
 def deflated_sharpes(
-    returns: "ExcessReturns", trials: int, others: "TrialReturns"
+    returns: "ExcessReturns", counts: TrialCount, others: "TrialReturns"
 ) -> DeflatedSharpes:
-    """Return the deflated Sharpe ratio that decides, and two that are reported beside it.
+    """Return the deflated Sharpe ratio that decides, and those that are reported beside it.
 
     Args:
         returns: Of the trial that was selected.
-        trials: N, see :func:`stratlab.evaluation.trial_count.count_trials`.
+        counts: N and more, see :func:`stratlab.evaluation.trial_count.count_trials`.
         others: Of all trials that have returns, the selected one included; over any periods that
             they share.
     """
     return DeflatedSharpes(
-        raw_count=deflated_sharpe(returns, trials),
-        empirical_variance=_by_empirical_variance(returns, trials, others),
+        raw_count=deflated_sharpe(returns, counts.counted),
+        empirical_variance=_by_empirical_variance(returns, counts.counted, others),
         effective_count=deflated_sharpe(
             returns, effective_trials(others), deflation=Deflation.EFFECTIVE_COUNT
+        ),
+        screened_count=deflated_sharpe(
+            returns, counts.counted + counts.screened_only, deflation=Deflation.SCREENED_COUNT
         ),
     )
 
