@@ -68,7 +68,7 @@ def some_statistics(**changes: object) -> StatisticsEvidence:
         bound=BOUND,
         probabilistic=ProbabilisticSharpe(0.99, _SHARPE, PerPeriodSharpe(0.0), moments, 2000),
         track_record=MinimumTrackRecord(300, 2000, 0.95, PerPeriodSharpe(0.0)),
-        deflated=DeflatedSharpes(deflated, NOTHING, NOTHING),
+        deflated=DeflatedSharpes(deflated, NOTHING, NOTHING, NOTHING),
         spa=PredictiveAbility(0.01, 0.009, 0.012, 40, 2000, _RESAMPLING),
         overfitting=BacktestOverfitting(0.3, 0.4, 0.1, 0.02, 70, 8, 40, 1400),
         regimes=NOTHING,
