@@ -59,6 +59,7 @@ def _compare(panel, side, units=101):
     assert grid.max_leverage[0] == pytest.approx(leverage, rel=1e-9)
     assert grid.final_return[0] == pytest.approx(host.cum_returns_final, rel=1e-9)
     assert grid.max_drawdown[0] == pytest.approx(host.max_drawdown, rel=1e-9)
+    assert grid.turnover[0] == pytest.approx(host.turnover, rel=1e-9)
     assert grid.sharpe_ratio[0] == pytest.approx(host.sharpe_ratio, rel=1e-9)
     assert grid.trades[0] == host.total_trades
 

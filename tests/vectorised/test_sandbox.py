@@ -79,6 +79,7 @@ def _compare(contract, trial, result, prices):
     assert grid.max_drawdown[0] == pytest.approx(metrics.max_drawdown, rel=1e-9)
     assert grid.max_leverage[0] == pytest.approx(result.max_leverage, rel=1e-9)
     assert grid.trades[0] == metrics.total_trades
+    assert grid.turnover[0] == pytest.approx(metrics.turnover, rel=1e-9)
 
 
 def _session(bar):

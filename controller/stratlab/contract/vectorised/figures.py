@@ -27,6 +27,7 @@ class Figures:
     max_drawdown: "Floats"
     max_leverage: "Floats"
     trades: "Numbers"
+    turnover: "Floats"
     daily_returns: "Floats | None"
 
 
@@ -44,7 +45,8 @@ def figures(
     sessions = panel.sessions[first_bar:]
     ends = np.append(np.flatnonzero(np.diff(sessions)), len(sessions) - 1)
     count, capital = len(accounts.points), accounts.capital
-    final, sharpe, drawdown, leverage = (np.full(count, np.nan) for _ in range(4))
+    final, sharpe, drawdown, leverage, turnover = (np.full(count, np.nan) for _ in range(5))
+    traded, years = _traded(accounts), len(ends) / panel.sessions_per_year
     returns = np.empty((count, len(ends))) if with_daily_returns else None
     for block, at_close, gross in equity(accounts):
         path = np.empty((len(at_close), len(ends) + 1))
@@ -57,11 +59,14 @@ def figures(
             sharpe[block] = _sharpe(daily, panel.sessions_per_year)
             # As zipline has it: below zero where the equity is, which no limit sees.
             leverage[block] = np.fmax.reduce(gross / at_close, axis=1)
+        turnover[block] = traded[block] / years / path[:, 1:].mean(axis=1)
         # After a close without equity returns have no meaning.
-        sharpe[block][path.min(axis=1) <= 0] = np.nan
+        wiped_out = path.min(axis=1) <= 0
+        sharpe[block][wiped_out] = np.nan
+        turnover[block][wiped_out] = np.nan
         if returns is not None:
             returns[block] = daily
-    return Figures(final, sharpe, drawdown, leverage, _trades(accounts), returns)
+    return Figures(final, sharpe, drawdown, leverage, _trades(accounts), turnover, returns)
 
 
 def equity(accounts: "Accounts") -> "Iterator[tuple[slice, Floats, Floats]]":
@@ -170,3 +175,21 @@ def _trades(accounts: "Accounts") -> "Numbers":
         closed = (booking.exit_row < accounts.rows) & (booking.exit_flow != 0.0)
         trades[booking.positions.entries.point[closed]] += 1
     return trades
+
+
+def _traded(accounts: "Accounts") -> "Floats":
+    # What a fill pays or earns is its value and its fee; a settlement in cash is no fill.
+    traded, fee = np.zeros(len(accounts.points)), accounts.costs.commission_per_share
+    for booking in accounts.bookings:
+        positions, desk = booking.positions, accounts.desks[booking.symbol]
+        number, count = np.arange(len(booking.entry_row)), desk.brackets.count
+        side = positions.entries.side
+        opened, closed = positions.entry_bar < count, positions.exit_bar < count
+        for row, filled, flow, sign in (
+            (booking.entry_row, opened, booking.entry_flow, -side),
+            (booking.exit_row, closed, booking.exit_flow, side),
+        ):
+            shares = positions.shares[number, desk.epoch(row, "right")]
+            value = np.where(filled, sign * (flow + fee * shares), 0.0)
+            np.add.at(traded, positions.entries.point, value)
+    return traded

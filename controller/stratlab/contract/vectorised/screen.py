@@ -47,6 +47,7 @@ class GridResult:
         max_leverage: Largest gross exposure over equity at a close; the harness ends a trial
             whose leverage is above its limit, here nothing does.
         trades: Closed round trips.
+        turnover: Traded value a year over mean equity; NaN when wiped out.
         daily_returns: Shape (points, sessions), None unless asked for.
     """
 
@@ -55,6 +56,7 @@ class GridResult:
     max_drawdown: "Floats"
     max_leverage: "Floats"
     trades: "Numbers"
+    turnover: "Floats"
     daily_returns: "Floats | None" = None
 
 
@@ -99,6 +101,7 @@ def screen_grid(
         max_drawdown=_joined(found, "max_drawdown"),
         max_leverage=_joined(found, "max_leverage"),
         trades=np.concatenate([each.trades for each in found]),
+        turnover=_joined(found, "turnover"),
         daily_returns=_joined(found, "daily_returns") if with_daily_returns else None,
     )
 
