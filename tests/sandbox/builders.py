@@ -93,7 +93,7 @@ class FolderData:
     def prices(self, market: MarketSet, tier: Tier) -> PricePanel:
         raise DataSetNotFoundError(market.data_set)
 
-    def mount(self, name: str, tier: Tier) -> Path:
+    def mount(self, name: str, tier: Tier, world: str = "") -> Path:
         return self._folder
 
     def verify(self, name: str) -> None:

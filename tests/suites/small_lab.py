@@ -106,7 +106,7 @@ class PanelData:
         }
         return replace(self._panel, bars=self._panel.bars[:end], symbols=market.symbols, **series)
 
-    def mount(self, name: str, tier: Tier) -> Path:
+    def mount(self, name: str, tier: Tier, world: str = "") -> Path:
         raise AssertionError("nothing is mounted here")
 
     def verify(self, name: str) -> None:

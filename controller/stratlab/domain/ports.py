@@ -107,8 +107,8 @@ class MarketData(Protocol):
         """
         ...
 
-    def mount(self, name: str, tier: Tier) -> Path:
-        """Return the directory that a container serving ``tier`` gets read-only."""
+    def mount(self, name: str, tier: Tier, world: str = "") -> Path:
+        """Return the directory that a container serving ``tier``, or a world of it, gets."""
         ...
 
     def verify(self, name: str) -> None:

@@ -51,6 +51,7 @@ class TrialPurpose(StrEnum):
     RERUN = "rerun"
     STRESS = "stress"
     SENSITIVITY = "sensitivity"
+    HOLDOUT = "holdout"
     WALK_FORWARD = "walk_forward"
     ARM = "arm"
 
@@ -106,6 +107,8 @@ class TrialSpec:
         capital: Starting cash in account currency.
         cost_model: Imposed after the strategy's ``initialize``.
         seed: For ``random`` and ``numpy.random`` inside the container.
+        world: Name of the scrambled world whose prices it gets instead of the tier's, "" for
+            none. Such a trial has a log to compare and no metrics: nothing is priced in it.
     """
 
     trial_id: str
@@ -117,6 +120,7 @@ class TrialSpec:
     capital: float
     cost_model: CostModel
     seed: int = 0
+    world: str = ""
 
 
 @final
@@ -124,7 +128,7 @@ class TrialSpec:
 class TrialBatch:
     """Trials of one candidate on one tier: they share one single-use container.
 
-    All windows of ``trials`` lie in one tier and all markets in one data set.
+    All windows of ``trials`` lie in one tier and world, and all markets in one data set.
     """
 
     campaign_id: str

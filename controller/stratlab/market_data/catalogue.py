@@ -17,6 +17,7 @@ from stratlab.domain.market import (
 )
 from stratlab.market_data.layout import FOLDER, MANIFEST, TIERS
 from stratlab.market_data.manifest import hash_file, list_files, read_manifest
+from stratlab.market_data.worlds import world_mount
 
 _MAX_NAME_BYTES = 255  # what a file system takes
 
@@ -65,13 +66,15 @@ class Catalogue:
         scales = {name: s for name, s in data_set.scales.items() if name in market.symbols}
         return replace(panel, scales=scales, sessions_per_year=SESSIONS_PER_YEAR[data_set.calendar])
 
-    def mount(self, name: str, tier: Tier) -> Path:
-        """Return the directory that a container serving ``tier`` gets read-only.
+    def mount(self, name: str, tier: Tier, world: str = "") -> Path:
+        """Return the directory that a container serving ``tier``, or a world of it, gets.
 
         Raises:
-            DataSetNotFoundError: No such data set or tier.
+            DataSetNotFoundError: No such data set, tier or world.
         """
         _tier_range(self.get(name), tier)
+        if world:
+            return world_mount(self._folder, world)
         return self.directory(name) / TIERS / tier.value
 
     def verify(self, name: str) -> None:

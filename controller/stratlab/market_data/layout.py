@@ -11,3 +11,5 @@ DIVIDENDS = "dividends.parquet"
 EMPTY_SESSIONS = "empty_sessions.parquet"
 # One mount for each tier.
 TIERS = "tiers"
+# Worlds of the causality test, beside the data sets; the dot hides them from the catalogue.
+WORLDS = ".worlds"

@@ -128,7 +128,8 @@ class Dealer:
         # Some trials may run twice.
         lifetime = 2.0 * batch.limits.wall_seconds * len(trials)
         warm = None
-        if lifetime <= LONGEST_USE_SECONDS:
+        # A world is used once; nobody else shall wait for it, or be given what waits.
+        if lifetime <= LONGEST_USE_SECONDS and not batch.trials[0].world:
             warm = await self._pool.take(Kind.of(site))
         found = warm is not None
         if warm is None:

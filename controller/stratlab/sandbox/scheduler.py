@@ -287,7 +287,8 @@ class DockerSandbox:
             return site, None  # a data set without one
 
     def _site(self, proof: Proof, batch: TrialBatch, tier: Tier) -> Site:
-        directory = self._market_data.mount(batch.trials[0].market.data_set, tier).resolve()
+        first = batch.trials[0]
+        directory = self._market_data.mount(first.market.data_set, tier, first.world).resolve()
         return Site(
             proof.image_id,
             batch.runtime,
@@ -382,8 +383,8 @@ class _TrialLostError(InfrastructureError):
 
 
 def _check(batch: TrialBatch) -> None:
-    if len({(trial.market.data_set, trial.window.tier) for trial in batch.trials}) > 1:
-        raise InvalidSpecError("the trials of one batch must share one data set and tier")
+    if len({(each.market.data_set, each.window.tier, each.world) for each in batch.trials}) > 1:
+        raise InvalidSpecError("the trials of one batch must share one data set, tier and world")
     if len({trial.trial_id for trial in batch.trials}) < len(batch.trials):
         raise InvalidSpecError("the trials of one batch must have different ids")
     try:

@@ -1,0 +1,1 @@
+"""Worlds for the causality test: tiers with another future, made by a trusted job."""
