@@ -6,12 +6,20 @@ from dataclasses import dataclass
 from typing import final
 
 from stratlab.campaigns.iteration_trials import INFRASTRUCTURE_BACKOFF_SECONDS
+from stratlab.campaigns.uninterrupted import uninterrupted
 from stratlab.domain.campaign import Campaign
 from stratlab.domain.errors import UnavailableError
 from stratlab.domain.points import Point
 from stratlab.domain.ports import Evaluator, MarketData, ProgressListener, Repository, Sandbox
 from stratlab.domain.strategy import Candidate
-from stratlab.domain.trial import TrialBatch, TrialClaim, TrialResult, TrialSpec
+from stratlab.domain.trial import (
+    Parameters,
+    TrialBatch,
+    TrialClaim,
+    TrialPurpose,
+    TrialResult,
+    TrialSpec,
+)
 
 BATCH = 8
 """Trials that share a container, at most; the others run beside them, as the pool allows."""
@@ -66,7 +74,9 @@ class EvidenceTrials:
         Raises:
             UnavailableError: A trial cannot be run at all.
         """
-        await asyncio.to_thread(self._register, campaign, iteration, candidate, specs)
+        for purpose in dict.fromkeys(spec.purpose for spec in specs):
+            points = [spec.parameters for spec in specs if spec.purpose is purpose]
+            await self.register(campaign.id, iteration, candidate.hash, purpose, points)
         settled: dict[str, Settled] = {}
         for pause in (*INFRASTRUCTURE_BACKOFF_SECONDS, None):
             missing = [spec for spec in specs if spec.trial_id not in settled]
@@ -85,15 +95,22 @@ class EvidenceTrials:
             hint="Run `stratlab doctor`, mend what it names, then resume the campaign.",
         )
 
-    def _register(
-        self, campaign: Campaign, iteration: int, candidate: Candidate, specs: Sequence[TrialSpec]
+    async def register(
+        self,
+        campaign_id: str,
+        iteration: int,
+        candidate: str,
+        purpose: TrialPurpose,
+        points: Sequence[Parameters],
     ) -> None:
-        points = [
-            Point(campaign.id, iteration, candidate.hash, spec.parameters, spec.purpose)
-            for spec in specs
-        ]
-        with self._repository.transaction() as transaction:
-            transaction.register_points(campaign.id, points)
+        """Register points of a candidate, given by its hash; those that are there stay."""
+
+        def write() -> None:
+            found = [Point(campaign_id, iteration, candidate, each, purpose) for each in points]
+            with self._repository.transaction() as transaction:
+                transaction.register_points(campaign_id, found)
+
+        await uninterrupted(write)
 
     async def _claims(
         self,

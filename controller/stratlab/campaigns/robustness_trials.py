@@ -1,7 +1,7 @@
 """Trades stretches of a campaign's ground: the same strategy, other sessions or other values."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, final
 
 from stratlab.campaigns.evidence_trials import EvidenceTrials, Settled
@@ -21,10 +21,17 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Parameters, and the sessions of the ground on which they are traded from the capital on."""
+    """Parameters, and the sessions of the ground on which they are traded from the capital on.
+
+    Attributes:
+        parameters: What is traded.
+        sessions: By their position.
+        share: Part of the campaign's volume limit that orders may take.
+    """
 
     parameters: Parameters
     sessions: range
+    share: float = 1.0
 
 
 @final
@@ -97,7 +104,7 @@ class StretchTrials:
         Raises:
             UnavailableError: A trial cannot be run at all.
         """
-        keys = [(point_digest(each.parameters), each.sessions) for each in stretches]
+        keys = [(point_digest(each.parameters), each.sessions, each.share) for each in stretches]
         distinct = dict(zip(keys, stretches, strict=True))
         specs = {
             key: self._specs(purpose, f"{name}-{number:03d}", stretch)
@@ -116,6 +123,12 @@ class StretchTrials:
         }
         return [traded[key] for key in keys]
 
+    async def register(self, purpose: TrialPurpose, points: Sequence[Parameters]) -> None:
+        """Register points that are computed without the sandbox."""
+        await self._trials.register(
+            self.campaign.id, self._iteration, self.candidate.hash, purpose, points
+        )
+
     def _specs(self, purpose: TrialPurpose, name: str, stretch: Stretch) -> list[TrialSpec]:
         ground = self.ground
         return [
@@ -127,7 +140,9 @@ class StretchTrials:
                 window=ground.part(stretch.sessions),
                 parameters=stretch.parameters,
                 capital=ground.capital,
-                cost_model=ground.costs,
+                cost_model=replace(
+                    ground.costs, volume_limit=ground.costs.volume_limit * stretch.share
+                ),
                 seed=self.campaign.spec.seed,
             )
             for index, market in enumerate(ground.markets)

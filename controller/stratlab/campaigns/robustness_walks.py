@@ -150,6 +150,7 @@ async def _choice(trials: StretchTrials) -> _Choice:
     if candidate.contract and is_modelled(ground):
         contract = load_contract(candidate.contract)
         points = drawn_points(contract, POINTS, f"{trials.campaign.spec.seed}/{candidate.hash}")
+        await trials.register(TrialPurpose.WALK_FORWARD, points)
         try:
             table = await asyncio.to_thread(point_returns, contract, points, ground)
         except InvalidContractError:

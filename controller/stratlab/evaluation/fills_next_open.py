@@ -51,9 +51,13 @@ class NextOpenFills:
     entries: dict[int, tuple[float, int]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, costs: CostModel) -> "NextOpenFills":
-        """Return the model with the costs of a campaign."""
-        return cls(costs.slippage_bps / 1e4, costs.volume_limit, costs.commission_per_share)
+    def of(cls, costs: CostModel, multiple: float = 1.0) -> "NextOpenFills":
+        """Return the model with the costs of a campaign, or with a multiple of them."""
+        return cls(
+            slippage=costs.slippage_bps / 1e4 * multiple,
+            volume_limit=costs.volume_limit,
+            commission_per_share=costs.commission_per_share * multiple,
+        )
 
     def executions(self, book: Sequence[WorkingOrder], bar: Bar) -> Iterator[Execution]:
         """Yield the executions of one bar, in the order of placing.

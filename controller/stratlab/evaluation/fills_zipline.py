@@ -1,6 +1,7 @@
 """Fills of the ``zipline`` cost model: at the close, in parts, triggered by closes."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import final
 
 from stratlab.domain.trial import OrderKind
@@ -12,15 +13,21 @@ COMMISSION_PER_SHARE = 0.001
 
 
 @final
+@dataclass(frozen=True, slots=True)
 class ZiplineFills:
     """Zipline's defaults for equities, exactly as a plain ``run_algorithm`` has them.
+
+    Attributes:
+        slippage_bps: Adverse price move of every fill, in basis points.
+        commission_per_share: Account currency.
 
     Source: ``FixedBasisPointsSlippage`` and ``SlippageModel.simulate`` in
     ``zipline.finance.slippage``, ``Order.check_triggers`` in ``zipline.finance.order``, of
     zipline-reloaded 3.2.1.
     """
 
-    commission_per_share = COMMISSION_PER_SHARE
+    slippage_bps: float = SLIPPAGE_BPS
+    commission_per_share: float = COMMISSION_PER_SHARE
 
     def executions(self, book: Sequence[WorkingOrder], bar: Bar) -> Iterator[Execution]:
         """Yield the executions of one bar, in the order of placing.
@@ -42,7 +49,7 @@ class ZiplineFills:
             if shares == 0:
                 return
             capacity -= shares
-            price = bar.close + bar.close * (SLIPPAGE_BPS / 10000.0 * order.direction)
+            price = bar.close + bar.close * (self.slippage_bps / 10000.0 * order.direction)
             yield Execution(order, shares * order.direction, price)
 
 

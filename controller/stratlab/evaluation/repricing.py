@@ -13,7 +13,7 @@ from stratlab.domain.market import CostModel, CostModelKind, PricePanel, Window
 from stratlab.domain.trial import Cancel, Fill, Order, Phase
 from stratlab.domain.valuation import closing_prices
 from stratlab.evaluation.fills_next_open import NextOpenFills
-from stratlab.evaluation.fills_zipline import ZiplineFills
+from stratlab.evaluation.fills_zipline import COMMISSION_PER_SHARE, SLIPPAGE_BPS, ZiplineFills
 from stratlab.evaluation.symbol_replay import SymbolMarket, SymbolReplay
 
 if TYPE_CHECKING:
@@ -83,6 +83,8 @@ def reprice(
     window: Window,
     capital: float,
     costs: CostModel,
+    *,
+    cost_multiple: float = 1.0,
 ) -> Repricing:
     """Rebuild a trial.
 
@@ -96,6 +98,7 @@ def reprice(
         window: The traded sessions.
         capital: Starting cash.
         costs: Fills and fees.
+        cost_multiple: What slippage and commission are multiplied with.
 
     Raises:
         InvalidSpecError: The window holds no session.
@@ -116,7 +119,7 @@ def reprice(
             symbol=symbol,
             market=SymbolMarket.of(prices, column, rows, marks[:, column]),
             entries=_by_moment(entries, row_of),
-            model=_fill_model(costs),
+            model=_fill_model(costs, cost_multiple),
             labels=bars.tolist(),
         )
         visits += replay.run(MAX_VISITS - visits)
@@ -152,8 +155,10 @@ def _held(steps: Mapping[int, int], rows: int) -> "NDArray[np.int64]":
     return np.repeat([0, *steps.values()], np.diff([0, *steps, rows]))
 
 
-def _fill_model(costs: CostModel) -> NextOpenFills | ZiplineFills:
-    return NextOpenFills.of(costs) if costs.kind is CostModelKind.NEXT_OPEN else ZiplineFills()
+def _fill_model(costs: CostModel, multiple: float) -> NextOpenFills | ZiplineFills:
+    if costs.kind is CostModelKind.NEXT_OPEN:
+        return NextOpenFills.of(costs, multiple)
+    return ZiplineFills(SLIPPAGE_BPS * multiple, COMMISSION_PER_SHARE * multiple)
 
 
 def _by_symbol(log: Sequence[Order | Cancel]) -> Mapping[str, Sequence[Order | Cancel]]:

@@ -1,15 +1,26 @@
-"""The same decisions under other conditions: one bar later, at other costs, in thinner markets."""
+"""The same decisions under other conditions: one bar later, and at other costs."""
 
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, final
+
+import numpy as np
 
 from stratlab.domain.market import CostModel, PricePanel, Window
+from stratlab.domain.robustness import CostLadder, Rung
 from stratlab.domain.trial import Cancel, Fill, Order, OrderKind, Phase
+from stratlab.evaluation.performance import daily_returns, performance
 from stratlab.evaluation.repricing import reprice, window_rows
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from stratlab.evaluation.repricing import Repricing
+
+COST_MULTIPLES = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+"""Rungs of the cost ladder; the first is no costs at all."""
+
+_PRECISION = 1e-3  # of a break-even multiple
 
 
 def delayed(
@@ -43,10 +54,7 @@ def delayed(
         InvalidSpecError: The window holds no session.
         LimitExceededError: The log keeps more orders open than a container can have.
     """
-    honest = reprice(log, prices, window, capital, costs)
-    labels = prices.bars[window_rows(prices, window)].tolist()
-    moved = delayed_orders(honest.fills, labels, bars=bars)
-    return reprice(moved, prices, window, capital, costs)
+    return Book(log, prices, window, capital, costs).delayed(bars).repriced()
 
 
 def delayed_orders(
@@ -77,10 +85,92 @@ def delayed_orders(
     )
 
 
-def scaled_costs(costs: CostModel, multiple: float) -> CostModel:
-    """Return a cost model with its slippage and commission multiplied."""
-    return replace(
-        costs,
-        slippage_bps=costs.slippage_bps * multiple,
-        commission_per_share=costs.commission_per_share * multiple,
+@final
+@dataclass(frozen=True, slots=True)
+class Book:
+    """The order log of one market's trial, and all it takes to reprice it."""
+
+    log: Sequence[Order | Cancel]
+    prices: PricePanel
+    window: Window
+    capital: float
+    costs: CostModel
+
+    def repriced(self, cost_multiple: float = 1.0) -> "Repricing":
+        """Return the trial at a multiple of its slippage and commission."""
+        return reprice(
+            self.log,
+            self.prices,
+            self.window,
+            self.capital,
+            self.costs,
+            cost_multiple=cost_multiple,
+        )
+
+    def delayed(self, bars: int = 1) -> "Book":
+        """Return the same executions some bars later, see :func:`delayed`."""
+        labels = self.prices.bars[window_rows(self.prices, self.window)].tolist()
+        return replace(self, log=delayed_orders(self.repriced().fills, labels, bars=bars))
+
+
+def mean_returns(repriced: "Sequence[Repricing]", capital: float) -> "NDArray[np.float64]":
+    """Return the daily returns of several accounts in equal parts, NaN once one is wiped out."""
+    returns = [daily_returns(each.equity[each.ends], capital) for each in repriced]
+    mean: NDArray[np.float64] = np.mean(returns, axis=0)
+    return mean
+
+
+def cost_ladder(
+    books: Sequence[Book],
+    benchmark: "NDArray[np.float64]",
+    sessions_per_year: int,
+    multiples: Sequence[float] = COST_MULTIPLES,
+) -> CostLadder:
+    """Return what the same orders come to at other costs, and where they break even.
+
+    The benchmark keeps the campaign's costs: it trades once. Executions are those that the same
+    orders have then: a bracket's levels follow the price of its entry, slippage included.
+
+    Args:
+        books: Of each market; together they are in equal parts.
+        benchmark: Daily returns of the campaign's benchmark, shape (sessions,).
+        sessions_per_year: What they are annualised with.
+        multiples: Rungs, ascending, of slippage and commission.
+    """
+    rungs = []
+    for multiple in multiples:
+        repriced = [book.repriced(multiple) for book in books]
+        found = performance(mean_returns(repriced, books[0].capital), benchmark, sessions_per_year)
+        rungs.append(Rung(multiple, found, sum(len(each.fills) for each in repriced)))
+
+    def gain(multiple: float) -> float:
+        returns = mean_returns([book.repriced(multiple) for book in books], books[0].capital)
+        return float(np.prod(1.0 + returns)) - 1.0
+
+    hurdle = float(np.prod(1.0 + benchmark)) - 1.0
+    return CostLadder(
+        rungs=tuple(rungs),
+        break_even=_break_even(gain, rungs, 0.0),
+        excess_break_even=_break_even(gain, rungs, hurdle),
     )
+
+
+def _break_even(
+    gain: Callable[[float], float], rungs: Sequence[Rung], hurdle: float
+) -> float | None:
+    # Between the first rung that is not above the hurdle and the one before it; an account that
+    # was wiped out is not above anything.
+    above = [
+        total is not None and total > hurdle
+        for total in (rung.performance.cum_returns_final for rung in rungs)
+    ]
+    if all(above):
+        return None
+    first = above.index(False)
+    if first == 0:
+        return rungs[0].level
+    low, high = rungs[first - 1].level, rungs[first].level
+    while high - low > _PRECISION:
+        middle = (low + high) / 2.0
+        low, high = (middle, high) if gain(middle) > hurdle else (low, middle)
+    return low
