@@ -105,8 +105,14 @@ class ModelClient:
     async def _exchange(self, body: dict[str, Any]) -> Answer:
         messages = self._sdk().messages
         if self._endpoint.is_streamed:
+            snapshot = None
             async with messages.stream(**body) as stream:
-                return read_answer((await stream.get_final_message()).model_dump_json())
+                async for _ in stream:
+                    snapshot = stream.current_message_snapshot
+            # A stream that is cut raises nothing: its message has no stop reason, if there is one.
+            if snapshot is None:
+                raise ValueError("the stream holds no message")
+            return read_answer(snapshot.model_dump_json())
         response = await messages.with_raw_response.create(**body)
         return read_answer(await response.read())
 

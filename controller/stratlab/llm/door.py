@@ -174,7 +174,7 @@ class Door:
     async def _with_retries(self, call: Call, price: ModelPrice, body: Mapping[str, Any]) -> Answer:
         policy = self._policy
         jitter = wait_exponential_jitter(
-            initial=policy.first_pause_seconds,
+            multiplier=policy.first_pause_seconds,
             max=policy.deadline_seconds,
             jitter=policy.first_pause_seconds,
         )
