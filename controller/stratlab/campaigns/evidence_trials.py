@@ -21,7 +21,7 @@ from stratlab.domain.trial import (
     TrialSpec,
 )
 
-BATCH = 8
+BATCH = 24
 """Trials that share a container, at most; the others run beside them, as the pool allows."""
 
 
