@@ -12,7 +12,6 @@ from tests.llm.server import KEY, TRANSIENT, Fault, messages_server
 
 from stratlab.domain.errors import (
     BudgetExhaustedError,
-    InvalidSpecError,
     ModelFailedError,
     ModelUnavailableError,
 )
@@ -72,8 +71,8 @@ def test_stream_that_is_cut_is_no_answer_and_tried_again(tmp_path: Path) -> None
 
 def test_silence_ends_at_our_deadline_and_stays_charged(tmp_path: Path) -> None:
     with (
-        messages_server(faults=first(Fault.SILENCE)) as server,
-        open_door(tmp_path, server, seconds=0.3) as door,
+        messages_server(faults=first(Fault.SILENCE), silence_seconds=9) as server,
+        open_door(tmp_path, server, seconds=1.5) as door,
     ):
         assert door.models.ask(a_call()).text == "hello"
         assert door.ledger.spent("c1").micro_usd > server.micro_usd
@@ -235,7 +234,7 @@ def test_replay_answers_from_the_cassette_alone(tmp_path: Path) -> None:
 
 def test_model_without_a_price_is_refused_under_a_cost_bound(tmp_path: Path) -> None:
     with messages_server() as server, open_door(tmp_path, server) as door:
-        with pytest.raises(InvalidSpecError, match="price of claude-unknown"):
+        with pytest.raises(ModelUnavailableError, match="price of claude-unknown"):
             door.models.ask(a_call(model="claude-unknown", bounds=Bounds(micro_usd=10**9)))
         assert server.seen == []
         assert door.models.ask(a_call(model="claude-unknown")).text == "hello"
@@ -266,9 +265,13 @@ def test_hard_stop_is_never_passed_and_warned_of_before(tmp_path: Path) -> None:
 
 
 def test_tokens_are_bounded_like_money(tmp_path: Path) -> None:
-    with messages_server() as server, open_door(tmp_path, server) as door:
-        with pytest.raises(BudgetExhaustedError):
-            door.models.ask(a_call(bounds=Bounds(tokens=400)))
+    call = a_call(bounds=Bounds(tokens=400))
+    with (
+        messages_server() as server,
+        open_door(tmp_path, server) as door,
+        pytest.raises(BudgetExhaustedError),
+    ):
+        door.models.ask(call)
     assert server.seen == []
 
 

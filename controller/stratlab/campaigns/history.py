@@ -5,10 +5,11 @@ from dataclasses import replace
 from typing import final
 
 from stratlab.campaigns.stop_rules import IterationOutline
-from stratlab.domain.campaign import Iteration
+from stratlab.domain.campaign import Evaluation, Iteration
 from stratlab.domain.gates import Level
 from stratlab.domain.generation import IterationSummary
 from stratlab.domain.ports import Repository
+from stratlab.domain.trial import TrialPurpose
 from stratlab.evaluation import train_score
 
 ITERATION_PAGE = 500
@@ -45,7 +46,7 @@ class History:
 
     def summarise(self, iteration: Iteration) -> IterationSummary:
         """Return what generators and critics may see of an iteration."""
-        evaluation, candidate = iteration.evaluation, iteration.candidate
+        evaluation, candidate = judged(iteration), iteration.candidate
         train = evaluation.train if evaluation is not None else None
         if candidate is not None and candidate.contract:
             # Compiled source follows from the contract; a long campaign must not hold it.
@@ -64,6 +65,7 @@ class History:
             turnover=train.turnover if train is not None else None,
             max_drawdown=train.max_drawdown if train is not None else None,
             duplicate_of=iteration.duplicate_of,
+            screened_out=iteration.screening is not None and not iteration.screening.passed,
         )
 
     def _rank(self, sharpe: float | None) -> str:
@@ -76,11 +78,13 @@ class History:
 
 def outline(iteration: Iteration) -> IterationOutline:
     """Return what stop rules need of an ended iteration."""
-    evaluation = iteration.evaluation
+    evaluation = judged(iteration)
     drawdowns = [
         result.metrics.max_drawdown
         for result in iteration.results
-        if result.metrics is not None and result.metrics.max_drawdown is not None
+        if result.spec.purpose is TrialPurpose.SEARCH
+        and result.metrics is not None
+        and result.metrics.max_drawdown is not None
     ]
     train = evaluation.train.sharpe_ratio if evaluation and evaluation.train else None
     validation = _validation_sharpe(iteration)
@@ -92,8 +96,13 @@ def outline(iteration: Iteration) -> IterationOutline:
     )
 
 
+def judged(iteration: Iteration) -> Evaluation | None:
+    """Return the judgement of an iteration, None where its figures do not count."""
+    return None if iteration.failure else iteration.evaluation
+
+
 def _validation_sharpe(iteration: Iteration) -> float | None:
-    evaluation = iteration.evaluation
+    evaluation = judged(iteration)
     if evaluation is None or evaluation.validation is None:
         return None
     return evaluation.validation.sharpe_ratio

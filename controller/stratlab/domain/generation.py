@@ -23,6 +23,7 @@ class IterationSummary:
         feedback: What it taught, from training metrics.
         turnover, max_drawdown: On the train tier, None when undefined.
         duplicate_of: Hash of the better elite whose daily train returns it repeats, "" for none.
+        screened_out: Whether screening rejected the candidate.
     """
 
     number: int
@@ -34,6 +35,7 @@ class IterationSummary:
     turnover: float | None = None
     max_drawdown: float | None = None
     duplicate_of: str = ""
+    screened_out: bool = False
 
 
 @final

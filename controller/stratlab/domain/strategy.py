@@ -30,6 +30,10 @@ class Lineage:
         generation: 0 for a template, one more than the oldest parent otherwise.
         note: One sentence for people.
         island: Population that it belongs to, from 0.
+        model: Language model that wrote it, "" for none.
+        prompt: Version of the prompt that it answers, "" for none.
+        is_blind: Whether symbols, dates and price levels were hidden from its author.
+        known_until: Last day of the model's training data (ISO), "" when it is not known.
     """
 
     generator: GeneratorKind
@@ -38,6 +42,10 @@ class Lineage:
     generation: int = 0
     note: str = ""
     island: int = 0
+    model: str = ""
+    prompt: str = ""
+    is_blind: bool = True
+    known_until: str = ""
 
 
 @final
@@ -54,6 +62,8 @@ class Candidate:
         parameters: Default values of its optimization space.
         parameter_points: Points to try: the best of the screen first, or the defaults.
         lineage: Where it comes from.
+        described_by: Of free code the contract that its author says it follows, canonical JSON,
+            "" for none; it is compared with the code, never run.
     """
 
     hash: str
@@ -64,6 +74,7 @@ class Candidate:
     parameters: Parameters
     lineage: Lineage
     parameter_points: tuple[Parameters, ...] = ()
+    described_by: str = ""
 
 
 @final

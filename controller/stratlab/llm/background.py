@@ -45,7 +45,7 @@ class Models:
         """Return the answer to a call; blocks.
 
         Raises:
-            ModelFailedError, ModelUnavailableError, BudgetExhaustedError, InvalidSpecError: As
+            ModelFailedError, ModelUnavailableError, BudgetExhaustedError: As
                 :meth:`stratlab.llm.door.Door.ask` says.
             ServerStoppingError: The context was left meanwhile.
         """

@@ -23,7 +23,6 @@ from tenacity import (
 
 from stratlab.domain.errors import (
     BudgetExhaustedError,
-    InvalidSpecError,
     ModelFailedError,
     ModelUnavailableError,
 )
@@ -117,9 +116,9 @@ class Door:
 
         Raises:
             ModelFailedError: All tries failed, or the recording says so, or a replay has none.
-            ModelUnavailableError: No call can succeed until somebody mends key or account.
+            ModelUnavailableError: No call can succeed until somebody mends key or account, or
+                the campaign bounds its cost and the model has no price.
             BudgetExhaustedError: The call could cost more than the campaign has left.
-            InvalidSpecError: The campaign bounds its cost and the model has no price.
         """
         account = call.account
         found = await asyncio.to_thread(
@@ -165,7 +164,7 @@ class Door:
         table = await asyncio.to_thread(self._ledger.prices, account.campaign_id, self._prices)
         price = table.get(call.model)
         if price is None and account.bounds.micro_usd is not None:
-            raise InvalidSpecError(
+            raise ModelUnavailableError(
                 f"nothing is known of the price of {call.model}, and the campaign bounds its cost",
                 hint="Add the model to llm.prices, or switch the rule max_cost_usd off.",
             )
