@@ -237,7 +237,8 @@ def test_zipline_cost_model_refuses_bracket_legs():
 
 def test_log_that_would_keep_the_host_busy_is_refused(monkeypatch):
     monkeypatch.setattr("stratlab.evaluation.repricing.MAX_VISITS", 100)
-    resting = [order(number, 0, 1, OrderKind.LIMIT, limit_price=1.0) for number in range(1, 50)]
+    # Too large for any bar, so that every bar looks at them again.
+    resting = [order(number, 0, 10**10) for number in range(1, 50)]
     result = settle(honest_claim(tuple(resting[:20])))
     assert result.outcome is Outcome.SUCCEEDED
     result = settle(replace(honest_claim(), log=tuple(resting)))

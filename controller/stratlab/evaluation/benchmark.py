@@ -1,7 +1,8 @@
 """The campaign's benchmark: equal-weight buy-and-hold of the same universe at the same costs."""
 
-import math
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from stratlab.domain.market import CostModel, CostModelKind, MarketSet, PricePanel, Window
 from stratlab.domain.trial import Order, OrderKind, Phase
@@ -57,12 +58,8 @@ def _purchase(
     rows, column = window_rows(prices, window), prices.symbols.index(symbol)
     quotes = (prices.open if next_open else prices.close)[rows, column]
     closes, volumes = prices.close[rows, column], prices.volume[rows, column]
-    for row, (price, close, volume) in enumerate(
-        zip(quotes.tolist(), closes.tolist(), volumes.tolist(), strict=True), start=rows.start
-    ):
-        if math.isnan(price) or math.isnan(close) or volume <= 0:
-            continue
-        amount = math.floor(share / (price * (1 + slippage) + fee))
-        if 0 < amount <= math.floor(limit * volume):
-            return row, symbol, amount
-    return None
+    trades = ~np.isnan(quotes) & ~np.isnan(closes) & (volumes > 0)
+    amounts = np.floor(share / (np.where(trades, quotes, np.nan) * (1 + slippage) + fee))
+    fits = (amounts > 0) & (amounts <= np.floor(limit * volumes))
+    row = int(fits.argmax())
+    return (rows.start + row, symbol, int(amounts[row])) if fits[row] else None

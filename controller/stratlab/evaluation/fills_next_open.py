@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import final
 
@@ -85,6 +85,34 @@ class NextOpenFills:
             if order.kind is OrderKind.MARKET:
                 self.entries[order.number] = (execution.price, order.direction)
             yield execution
+
+    def reach(self, book: Iterable[WorkingOrder]) -> tuple[float, float] | None:
+        """Return the prices that must be reached before anything in the book can happen.
+
+        Args:
+            book: Open orders of one symbol.
+
+        Returns:
+            A price at or below the first, or at or above the second, may matter; None when the
+            next bar may, whatever its prices.
+        """
+        below, above = -math.inf, math.inf
+        for order in book:
+            asleep = order.parent is not None and order.parent not in self.entries
+            if asleep:
+                continue
+            # A stop is reached in the order's direction, a limit against it.
+            if order.stop is not None:
+                rises, level = order.amount > 0, order.stop
+            elif order.limit is not None:
+                rises, level = order.amount < 0, order.limit
+            else:
+                return None
+            if rises:
+                above = min(above, level)
+            else:
+                below = max(below, level)
+        return below, above
 
     def _plain(self, order: WorkingOrder, bar: Bar) -> Execution | None:
         side = order.direction

@@ -1,6 +1,7 @@
 """Fills of the ``zipline`` cost model: at the close, in parts, triggered by closes."""
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -51,6 +52,31 @@ class ZiplineFills:
             capacity -= shares
             price = bar.close + bar.close * (self.slippage_bps / 10000.0 * order.direction)
             yield Execution(order, shares * order.direction, price)
+
+    def reach(self, book: Iterable[WorkingOrder]) -> tuple[float, float] | None:
+        """Return the prices that must be reached before anything in the book can happen.
+
+        Args:
+            book: Open orders of one symbol.
+
+        Returns:
+            A close at or below the first, or at or above the second, may matter; None when the
+            next bar may, whatever its close.
+        """
+        below, above = -math.inf, math.inf
+        for order in book:
+            if _triggered(order):
+                return None
+            if order.stop is not None:
+                rises, level = order.direction > 0, order.stop
+            else:
+                assert order.limit is not None, "without levels an order is triggered"
+                rises, level = order.direction < 0, order.limit
+            if rises:
+                above = min(above, level)
+            else:
+                below = max(below, level)
+        return below, above
 
 
 def _triggered(order: WorkingOrder) -> bool:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_VISITS = 10_000_000
-"""Open orders looked at, summed over bars: up to ten seconds of work for one hostile log. A
-strategy that keeps some three thousand orders open for thirteen years is refused as well."""
+"""Open orders looked at, summed over the bars that are visited: up to ten seconds of work for one
+hostile log."""
 
 
 @final
@@ -89,8 +89,8 @@ def reprice(
     """Rebuild a trial.
 
     Symbols touch each other through cash alone, so that each is replayed by itself; only bars
-    with an open order, a log entry or a corporate action are visited, and everything between
-    them is array arithmetic.
+    that can change something are visited (:meth:`SymbolReplay.run`), and everything between them
+    is array arithmetic.
 
     Args:
         log: A possible log (:func:`stratlab.evaluation.order_log.find_impossible`).
@@ -106,7 +106,8 @@ def reprice(
     """
     rows = window_rows(prices, window)
     bars = prices.bars[rows]
-    row_of = {bar: row for row, bar in enumerate(bars.tolist())}
+    labels = bars.tolist()
+    row_of = dict(zip(labels, range(len(labels)), strict=True))
     marks = closing_prices(prices)[rows]
     amounts = np.zeros(marks.shape)
     flows = np.zeros(len(bars))
@@ -117,10 +118,10 @@ def reprice(
         column = prices.symbols.index(symbol)
         replay = SymbolReplay(
             symbol=symbol,
-            market=SymbolMarket.of(prices, column, rows, marks[:, column]),
+            market=SymbolMarket.of(prices, column, rows, row_of, marks[:, column]),
             entries=_by_moment(entries, row_of),
             model=_fill_model(costs, cost_multiple),
-            labels=bars.tolist(),
+            labels=labels,
         )
         visits += replay.run(MAX_VISITS - visits)
         if visits > MAX_VISITS:

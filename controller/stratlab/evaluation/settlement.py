@@ -74,13 +74,14 @@ def settle_claim(
         repriced = reprice(claim.log, prices, spec.window, spec.capital, spec.cost_model)
     except LimitExceededError as error:
         return replace(result, outcome=Outcome.PROTOCOL_VIOLATION, reason=error.message)
+    equity = _points(repriced)
     result = replace(
         result,
         orders_digest=orders_digest(claim.log),
         fills=tuple(_in_source_units(fill, prices.scales) for fill in repriced.fills),
-        equity=_points(repriced),
+        equity=equity,
     )
-    lie = _first_difference(claim, repriced, spec.capital) or _excess_leverage(
+    lie = _first_difference(claim, repriced.fills, equity, spec.capital) or _excess_leverage(
         repriced, limits.max_leverage
     )
     if lie is not None:
@@ -117,16 +118,18 @@ def _in_source_units(fill: Fill, scales: Mapping[str, Scale]) -> Fill:
     return replace(fill, amount=fill.amount * scale.lot, price=fill.price / scale.price)
 
 
-def _first_difference(claim: TrialClaim, own: "Repricing", capital: float) -> str | None:
+def _first_difference(
+    claim: TrialClaim, fills: Sequence[Fill], equity: Sequence[EquityPoint], capital: float
+) -> str | None:
     # Comparisons are written so that NaN differs from everything.
     scale = TOLERANCE * capital
     differences = [
         (mine.bar, f"equity {theirs.value!r}, the host has {mine.value!r}")
-        for theirs, mine in zip(claim.equity, _points(own), strict=True)
+        for theirs, mine in zip(claim.equity, equity, strict=True)
         if not abs(theirs.value - mine.value) <= scale
     ][:1]
     reported = sorted(claim.fills, key=lambda fill: (fill.bar, fill.number))
-    for theirs, mine in zip_longest(reported, own.fills):
+    for theirs, mine in zip_longest(reported, fills):
         if theirs is None or mine is None or not _same_fill(theirs, mine):
             known = [fill for fill in (theirs, mine) if fill is not None]
             bar = min(fill.bar for fill in known)

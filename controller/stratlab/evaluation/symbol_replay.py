@@ -21,30 +21,41 @@ if TYPE_CHECKING:
     from stratlab.evaluation.fills_zipline import ZiplineFills
 
 
+_CHUNK = 64  # rows that are searched at once, at first
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class SymbolMarket:
-    """One symbol inside a window, as Python numbers: scalar access to arrays is slow.
-
-    Rows count from the first bar of the window.
+    """One symbol inside a window; rows count from the first bar of the window.
 
     Attributes:
-        bars: Open, high, low, close and volume of each row.
-        marks: What a share is worth at each close.
+        bars: Open, high, low, close and volume of each row, shape (T, 5).
+        lowest: What an order that waits for a lower price can see in each row, shape (T,);
+            infinite where nothing trades.
+        highest: The same for a higher price; minus infinity where nothing trades.
+        marks: What a share is worth at each close, shape (T,).
         splits: Row -> ratios.
         dividends: Row of the ex date -> (row of the payment, amount a share).
         auto_close: Row at whose close positions are closed in cash; past the end for never.
     """
 
-    bars: Sequence[tuple[float, float, float, float, float]]
-    marks: Sequence[float]
+    bars: "NDArray[np.float64]"
+    lowest: "NDArray[np.float64]"
+    highest: "NDArray[np.float64]"
+    marks: "NDArray[np.float64]"
     splits: Mapping[int, Sequence[float]]
     dividends: Mapping[int, Sequence[tuple[int, float]]]
     auto_close: int
 
     @classmethod
     def of(
-        cls, prices: "PricePanel", column: int, rows: slice, marks: "NDArray[np.float64]"
+        cls,
+        prices: "PricePanel",
+        column: int,
+        rows: slice,
+        row_of: Mapping[int, int],
+        marks: "NDArray[np.float64]",
     ) -> Self:
         """Return one column of a panel.
 
@@ -52,12 +63,14 @@ class SymbolMarket:
             prices: The panel.
             column: Which symbol.
             rows: The window.
+            row_of: Label of each of its bars -> row.
             marks: Of the column inside the window, shape (T,).
         """
         symbol = prices.symbols[column]
-        labels = prices.bars[rows]
-        row_of = {bar: row for row, bar in enumerate(labels.tolist())}
         fields = (prices.open, prices.high, prices.low, prices.close, prices.volume)
+        bars = np.stack([field[rows, column] for field in fields], axis=1)
+        opening, high, low, close, volume = bars.T
+        trades = (volume > 0) & ~np.isnan(close) & ~np.isnan(opening)
         splits: dict[int, list[float]] = defaultdict(list)
         for split in prices.splits:
             if split.symbol == symbol and split.bar in row_of:
@@ -70,12 +83,36 @@ class SymbolMarket:
                 dividends[row_of[item.ex_bar]].append((row_of[item.pay_bar], item.amount))
         closed = prices.auto_close.get(symbol)
         return cls(
-            bars=list(zip(*(field[rows, column].tolist() for field in fields), strict=True)),
-            marks=marks.tolist(),
+            bars=bars,
+            # The close is among them for the model that fills at it.
+            lowest=np.where(trades, np.fmin(np.fmin(opening, low), close), np.inf),
+            highest=np.where(trades, np.fmax(np.fmax(opening, high), close), -np.inf),
+            marks=marks,
             splits=splits,
             dividends=dividends,
-            auto_close=len(labels) if closed is None else int(np.searchsorted(labels, closed)),
+            auto_close=len(bars)
+            if closed is None
+            else int(np.searchsorted(prices.bars[rows], closed)),
         )
+
+    def first_touch(self, begin: int, end: int, below: float, above: float) -> int:
+        """Return the first row from ``begin`` on whose prices reach a level, or ``end``.
+
+        Args:
+            begin: First row that is looked at.
+            end: Row behind the last one.
+            below: Reached by a price at or below it.
+            above: Reached by a price at or above it.
+        """
+        length = _CHUNK
+        while begin < end:
+            stop = min(begin + length, end)
+            reached = (self.lowest[begin:stop] <= below) | (self.highest[begin:stop] >= above)
+            first = int(reached.argmax())
+            if reached[first]:
+                return begin + first
+            begin, length = stop, 2 * length
+        return end
 
 
 @final
@@ -108,7 +145,10 @@ class SymbolReplay:
     _book: OrderBook = field(default_factory=OrderBook)
 
     def run(self, max_visits: int) -> int:
-        """Visit every bar that has an open order, a log entry or a corporate action.
+        """Visit every bar that can change something.
+
+        Those are bars with a log entry or a corporate action, and those whose prices reach a
+        level of an open order; while an order is open that needs no level, every bar.
 
         In a bar: orders placed before the open enter the book, dividends are earned by the
         shares held before it, splits change orders and shares, orders placed at the open enter
@@ -140,11 +180,18 @@ class SymbolReplay:
                 self._close_in_cash(row)
             self.steps[row] = self._position.amount
             following = bisect_right(agenda, row)
-            if self._book.orders:
-                row += 1
-            else:
-                row = agenda[following] if following < len(agenda) else end
+            row = self._next(row + 1, agenda[following] if following < len(agenda) else end)
         return visits
+
+    def _next(self, row: int, planned: int) -> int:
+        if not self._book.orders:
+            return planned
+        reach = self.model.reach(self._book.orders.values())
+        return (
+            row
+            if reach is None
+            else self.market.first_touch(row, min(planned, len(self.labels)), *reach)
+        )
 
     def _act(self, row: int) -> None:
         for pay_row, amount in self.market.dividends.get(row, ()):
@@ -163,8 +210,10 @@ class SymbolReplay:
                 self._book.drop(entry.number)
 
     def _trade(self, row: int) -> None:
-        bar = Bar(*self.market.bars[row])
-        if not self._book.orders or not bar.trades:
+        if not self._book.orders:
+            return
+        bar = Bar(*self.market.bars[row].tolist())
+        if not bar.trades:
             return
         costs = []
         for execution in self.model.executions(tuple(self._book.orders.values()), bar):
@@ -196,7 +245,7 @@ class SymbolReplay:
     def _close_in_cash(self, row: int) -> None:
         self._book.clear()
         if self._position.amount:
-            mark = self.market.marks[row]
+            mark = float(self.market.marks[row])
             self.flows[row] += self._position.amount * mark
             self.trips.settle(mark)
             self._position.execute(-self._position.amount, mark)
