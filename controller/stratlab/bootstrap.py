@@ -13,11 +13,13 @@ from typing import TextIO, final
 from stratlab.campaigns.backtest import Backtester
 from stratlab.campaigns.critic import RuleCritic
 from stratlab.campaigns.event_bus import EventBus
+from stratlab.campaigns.examination import Desks, Examiner
 from stratlab.campaigns.exports import export_best
-from stratlab.campaigns.loop import Workshop
+from stratlab.campaigns.finalist_statistics import FinalistStatistics
 from stratlab.campaigns.manager import CampaignManager
 from stratlab.campaigns.reports import Reports
 from stratlab.campaigns.trials import TrialDesk
+from stratlab.campaigns.workshop import Workshop
 from stratlab.domain.errors import DataSetNotFoundError, WrongStateError, from_os_error
 from stratlab.domain.flag import Flag
 from stratlab.domain.market import DataSet
@@ -108,6 +110,17 @@ async def open_lab(settings: Settings) -> AsyncIterator[Lab]:
                 parameters=ParameterScreen(market_data),
                 critic=RuleCritic(),
                 evaluator=evaluator,
+                examiner=Examiner(
+                    repository,
+                    clock,
+                    Desks(
+                        causality=None,
+                        sealed=None,
+                        statistics=FinalistStatistics(repository, artifacts, market_data),
+                        robustness=None,
+                        holdout=None,
+                    ),
+                ),
                 reports=reports,
                 bus=EventBus(),
                 clock=clock,

@@ -1,11 +1,12 @@
 """Admission and ranking."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratlab.campaigns.hall_of_fame import CONTENDERS, KEPT, admit
+from stratlab.campaigns.hall_of_fame import CONTENDERS, KEPT, admit, retested
 from stratlab.domain.campaign import Evaluation, HallOfFameEntry, HallOfFameTier, Iteration
 from stratlab.domain.gates import GateResult, Level
 from stratlab.domain.strategy import Candidate, GeneratorKind, Lineage
@@ -52,7 +53,7 @@ def test_one_champion_with_the_best_score_then_contenders_then_archive(scores: l
     assert tiers.count(HallOfFameTier.CHAMPION) == 1
     assert tiers[0] is HallOfFameTier.CHAMPION
     assert tiers.count(HallOfFameTier.CONTENDER) == min(CONTENDERS, len(scores) - 1)
-    assert all(entry.provisional for entry in entries)
+    assert not any(entry.provisional for entry in entries)
 
 
 def test_equal_scores_keep_the_earlier_champion() -> None:
@@ -67,3 +68,28 @@ def test_archive_keeps_a_bounded_number_of_the_best() -> None:
     assert len(entries) == KEPT
     assert entries[0].iteration == KEPT + 19
     assert admit(entries, ended(KEPT + 20, 0.0)) == entries
+
+
+def test_candidate_that_failed_the_causality_test_is_not_admitted() -> None:
+    leak = replace(ended(1, 0.9), failure="LOOKAHEAD: order 3 differs")
+    assert admit((), leak) == ()
+
+
+def test_provisional_entry_stays_in_the_archive_until_it_passes_the_causality_test() -> None:
+    old = tuple(
+        replace(entry, provisional=True)
+        for entry in admit(admit(admit((), ended(1, 0.9)), ended(2, 0.8)), ended(3, 0.7))
+    )
+    after = retested(old, {2})
+    assert [(e.iteration, e.tier.value, e.provisional) for e in after] == [
+        (2, "champion", False),
+        (1, "archive", True),
+        (3, "archive", True),
+    ]
+    grown = admit(after, ended(4, 0.5))
+    assert [(e.iteration, e.tier.value) for e in grown] == [
+        (2, "champion"),
+        (4, "contender"),
+        (1, "archive"),
+        (3, "archive"),
+    ]

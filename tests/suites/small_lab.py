@@ -14,10 +14,12 @@ import numpy as np
 
 from stratlab.campaigns.critic import RuleCritic
 from stratlab.campaigns.event_bus import EventBus
-from stratlab.campaigns.loop import Workshop
+from stratlab.campaigns.examination import Desks, Examiner
+from stratlab.campaigns.finalist_statistics import FinalistStatistics
 from stratlab.campaigns.manager import CampaignManager
 from stratlab.campaigns.reports import Reports
 from stratlab.campaigns.trials import TrialDesk
+from stratlab.campaigns.workshop import Workshop
 from stratlab.domain.campaign import CampaignSpec, StopRules
 from stratlab.domain.errors import DataSetNotFoundError, InvalidContractError
 from stratlab.domain.gates import Gates
@@ -285,6 +287,17 @@ def small_lab(
             parameters=parameters or ParameterScreen(market_data),
             critic=RuleCritic(),
             evaluator=evaluator,
+            examiner=Examiner(
+                repository,
+                clock,
+                Desks(
+                    causality=None,
+                    sealed=None,
+                    statistics=FinalistStatistics(repository, artifacts, market_data),
+                    robustness=None,
+                    holdout=None,
+                ),
+            ),
             reports=Reports(repository, artifacts, market_data, plain_export),
             bus=EventBus(),
             clock=clock,

@@ -27,6 +27,9 @@ def write_feedback(iteration: Iteration) -> Feedback:
     if broken is not None:
         return _trial(broken)
     evaluation = iteration.evaluation
+    if evaluation is not None and iteration.failure:
+        diagnosis, fix = "the causality test before the hall of fame", "decide by past bars alone"
+        return _failure(iteration.failure, diagnosis, fix)
     if evaluation is None or evaluation.train is None:
         reason = iteration.failure or "the trials gave no metrics"
         return _failure(reason, "nothing could be measured", "trade at least once")

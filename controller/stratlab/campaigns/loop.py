@@ -7,82 +7,39 @@ of what is stored and of the campaign's seed: a repeated step gives the same res
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import final
 
+from stratlab.campaigns.conclusion import conclude
 from stratlab.campaigns.drafting import draft_candidate
-from stratlab.campaigns.event_bus import EventBus
 from stratlab.campaigns.feedback import write_feedback
-from stratlab.campaigns.hall_of_fame import admit
+from stratlab.campaigns.hall_of_fame import admit, may_enter, retested
 from stratlab.campaigns.history import History, all_iterations
 from stratlab.campaigns.iteration_trials import IterationTrials
-from stratlab.campaigns.reports import Reports
-from stratlab.campaigns.result_hash import result_hash
 from stratlab.campaigns.screening_step import SmokeGate, StepEvent, joined, screened_event
 from stratlab.campaigns.stop_rules import Progress, StopReason, first_stop
 from stratlab.campaigns.transitions import record_transition
-from stratlab.campaigns.trials import Listener, TrialDesk
+from stratlab.campaigns.trials import Listener
 from stratlab.campaigns.twins import Twins
 from stratlab.campaigns.uninterrupted import uninterrupted
+from stratlab.campaigns.workshop import Step, Workshop
 from stratlab.domain.campaign import (
     REVIEW_DECLINED_REASON,
     REVIEW_REASON,
     Campaign,
     CampaignState,
     HallOfFameEntry,
+    HallOfFameTier,
     Iteration,
 )
 from stratlab.domain.errors import InvalidInputError, NothingNovelError
 from stratlab.domain.events import EventKind
 from stratlab.domain.generation import GenerationRequest
-from stratlab.domain.points import Point
-from stratlab.domain.ports import (
-    Artifacts,
-    Clock,
-    Critic,
-    Evaluator,
-    Generator,
-    Repository,
-    Screener,
-)
 from stratlab.domain.search import ReviewMode
-from stratlab.domain.strategy import Author, GeneratorKind, ScreeningReport
+from stratlab.domain.strategy import Author, ScreeningReport
 from stratlab.domain.trial import TrialProgress
-from stratlab.evaluation import reach_verdict
-from stratlab.search.parameters_screen import ParameterScreen
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Workshop:
-    """Everything the loop works with."""
-
-    repository: Repository
-    artifacts: Artifacts
-    desk: TrialDesk
-    screener: Screener
-    generators: Mapping[GeneratorKind, Generator]
-    parameters: ParameterScreen
-    critic: Critic
-    evaluator: Evaluator
-    reports: Reports
-    bus: EventBus
-    clock: Clock
-
-
-@final
-@dataclass(slots=True)
-class Step:
-    """What a step wants to have committed."""
-
-    to_state: CampaignState
-    reason: str
-    iteration: Iteration | None = None
-    events: list[StepEvent] = field(default_factory=list)
-    hall_of_fame: tuple[HallOfFameEntry, ...] | None = None
-    points: tuple[Point, ...] = ()
-    campaign: Campaign | None = None
+from stratlab.evaluation import finalist_of
 
 
 @final
@@ -232,6 +189,10 @@ class CampaignLoop:
                 return stopped
         evaluation = await asyncio.to_thread(shop.evaluator.evaluate, campaign, results)
         iteration = replace(iteration, evaluation=evaluation)
+        if may_enter(evaluation):
+            found = await shop.examiner.admit(campaign, iteration, self._listener())
+            if not found.is_clean:
+                iteration = replace(iteration, failure=f"{found.outcome}: {found.reason}")
         twin = await asyncio.to_thread(self._twins.better, campaign, iteration, self._history)
         step = self._ended(replace(iteration, duplicate_of=twin), "TRIALS_FINISHED")
         step.events[:0] = events
@@ -279,17 +240,16 @@ class CampaignLoop:
         latest = self._history.summarise(iteration)
         self._history.append(iteration)
         entries = await asyncio.to_thread(shop.repository.hall_of_fame, campaign.id)
-        ranked = admit(entries, iteration)
+        ranked = admit(await self._tested(entries), iteration)
         events: list[StepEvent] = []
         changed = ranked != tuple(entries)
         if changed:
-            champion = ranked[0]
-            events.append(
-                (
-                    EventKind.HALL_OF_FAME_CHANGED,
-                    {"champion": champion.candidate_hash, "score": champion.score},
-                )
-            )
+            champion = finalist_of(ranked)
+            payload: dict[str, object] = {
+                "champion": champion.candidate_hash if champion else "",
+                "score": champion.score if champion else None,
+            }
+            events.append((EventKind.HALL_OF_FAME_CHANGED, payload))
         stop = first_stop(
             campaign.spec.stop_rules, Progress(self._history.outlines, campaign.working_seconds)
         )
@@ -317,41 +277,45 @@ class CampaignLoop:
         events: list[StepEvent],
     ) -> Step:
         shop, campaign = self._workshop, self._campaign
-        iterations = await asyncio.to_thread(all_iterations, shop.repository, campaign.id)
-        verdict = reach_verdict(iterations, ranked, str(stop))
-        digest = result_hash(campaign.data_digest, iterations, verdict)
-        events.append(
-            (
-                EventKind.VERDICT_REACHED,
-                {
-                    "verdict": verdict.kind.value,
-                    "candidate": verdict.candidate,
-                    "reasons": list(verdict.reasons),
-                    "missing_checks": list(verdict.missing_checks),
-                    "result_hash": digest,
-                },
-            )
+        champion, finalist = finalist_of(ranked), None
+        if champion is not None:
+            iteration = await self._iteration(champion.iteration)
+            finalist = await shop.examiner.examine(campaign, iteration, self._listener())
+        concluded, event = await asyncio.to_thread(
+            conclude, shop.repository, campaign, finalist, str(stop)
         )
         return Step(
             CampaignState.COMPLETED,
             stop.rule,
-            events=events,
+            events=[*events, event],
             hall_of_fame=ranked,
-            campaign=replace(campaign, verdict=verdict, result_hash=digest),
+            campaign=concluded,
         )
 
+    async def _tested(self, entries: Sequence[HallOfFameEntry]) -> tuple[HallOfFameEntry, ...]:
+        # An earlier version admitted without a causality test; those that lead are put to it now.
+        provisional = [entry for entry in entries if entry.provisional]
+        leading = [e for e in provisional if e.tier is not HallOfFameTier.ARCHIVE]
+        passed = set()
+        for entry in leading:
+            iteration = await self._iteration(entry.iteration)
+            found = await self._workshop.examiner.admit(self._campaign, iteration, self._listener())
+            if found.is_clean:
+                passed.add(entry.iteration)
+        return retested(entries, passed) if leading else tuple(entries)
+
     async def _current(self) -> Iteration:
+        return await self._iteration(self._campaign.iteration)
+
+    async def _iteration(self, number: int) -> Iteration:
         return await asyncio.to_thread(
-            self._workshop.repository.get_iteration, self._campaign.id, self._campaign.iteration
+            self._workshop.repository.get_iteration, self._campaign.id, number
         )
 
     async def _request(self, iteration: int) -> GenerationRequest:
         critique = None
         if iteration > 1:
-            before = await asyncio.to_thread(
-                self._workshop.repository.get_iteration, self._campaign.id, iteration - 1
-            )
-            critique = before.critique
+            critique = (await self._iteration(iteration - 1)).critique
         # A copy: the history grows while the request may still be read.
         return GenerationRequest(
             self._campaign, iteration, tuple(self._history.summaries), critique

@@ -9,9 +9,10 @@ from typing import Any, Final, final
 import structlog
 
 from stratlab.campaigns.event_tail import News
-from stratlab.campaigns.loop import CampaignLoop, Workshop
+from stratlab.campaigns.loop import CampaignLoop
 from stratlab.campaigns.transitions import record_transition
 from stratlab.campaigns.uninterrupted import uninterrupted
+from stratlab.campaigns.workshop import Workshop
 from stratlab.domain.access import OWNER
 from stratlab.domain.campaign import (
     REVIEW_DECLINED_REASON,

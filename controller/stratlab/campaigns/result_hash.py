@@ -1,8 +1,10 @@
 """The result hash: equal for equal results, whatever happened on the way.
 
-It covers candidate hash, parameters, data digest, order digest, host metrics to 1e-9, gates and
-the verdict, in trial order; it excludes times, cost, attempts and member ids (DESIGN.md). Smoke
-runs are a part of screening: what they forbid shows as trials that are missing.
+It covers candidate hash, parameters, data digest, order digest, host metrics to 1e-9, gates, the
+outcome of every causality test and the verdict with every rule, its value to 1e-9 and its bound, in
+trial order; it excludes times, cost, attempts, member ids and the wording of reasons (DESIGN.md).
+Smoke runs are a part of screening: what they forbid shows as trials that are missing. Reported
+evidence, which decides nothing, is left out.
 """
 
 import hashlib
@@ -11,6 +13,7 @@ from dataclasses import asdict
 
 from stratlab.domain.campaign import Iteration
 from stratlab.domain.events import canonical_json
+from stratlab.domain.examination import Examination
 from stratlab.domain.gates import Verdict
 from stratlab.domain.metrics import Metrics
 from stratlab.domain.trial import TrialPurpose, TrialResult
@@ -18,12 +21,29 @@ from stratlab.domain.trial import TrialPurpose, TrialResult
 _DIGITS = 9
 
 
-def result_hash(data_digest: str, iterations: Sequence[Iteration], verdict: Verdict) -> str:
+def result_hash(
+    data_digest: str,
+    iterations: Sequence[Iteration],
+    verdict: Verdict,
+    examinations: Sequence[Examination] = (),
+) -> str:
     """Return the sha256 (hex) over everything that a repetition must reproduce."""
     content = {
         "data": data_digest,
         "iterations": [_iteration(iteration) for iteration in iterations],
-        "verdict": [verdict.kind, verdict.candidate],
+        "causality": [
+            [examination.subject.candidate_hash, examination.causality.outcome]
+            for examination in examinations
+            if examination.causality is not None
+        ],
+        "verdict": [
+            verdict.kind,
+            verdict.candidate,
+            [
+                [rule.name, rule.status, _number(rule.value), _number(rule.bound)]
+                for rule in verdict.rules
+            ],
+        ],
     }
     return hashlib.sha256(canonical_json(content).encode()).hexdigest()
 
@@ -35,7 +55,7 @@ def _iteration(iteration: Iteration) -> dict[str, object]:
         "trials": [
             _trial(result)
             for result in iteration.results
-            if result.spec.purpose is not TrialPurpose.SMOKE
+            if result.spec.purpose is TrialPurpose.SEARCH
         ],
         "gates": [
             [gate.gate, gate.passed, _number(gate.value), _number(gate.bound)]

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import final
 
+from stratlab.domain.examination import HoldoutMode
 from stratlab.domain.gates import GateResult, Gates, Level, Verdict
 from stratlab.domain.market import CostModel
 from stratlab.domain.metrics import Metrics
@@ -128,6 +129,7 @@ class CampaignSpec:
         review: Whether warnings of screening need an approval.
         parameter_search: How the points of a candidate are chosen.
         islands: How candidates evolve.
+        holdout: Who opens the holdout.
     """
 
     display_name: str
@@ -150,6 +152,7 @@ class CampaignSpec:
     review: ReviewMode = ReviewMode.AUTO
     parameter_search: ParameterSearch = field(default_factory=ParameterSearch)
     islands: Islands = field(default_factory=Islands)
+    holdout: HoldoutMode = HoldoutMode.ONCE_FOR_FINALIST
     engine: Engine = Engine.FAST
 
 
@@ -268,7 +271,8 @@ class Iteration:
         feedback: What it taught.
         critique: The next change.
         patch: Unified diff of the contract against the first parent's.
-        failure: Why the iteration ended without evaluation metrics, "" otherwise.
+        failure: Why the iteration ended without metrics, or why they do not count (a causality
+            test that was not passed), "" otherwise.
         duplicate_of: Hash of the better elite whose daily train returns it repeats, "" for none.
     """
 
@@ -299,7 +303,11 @@ class HallOfFameTier(StrEnum):
 @final
 @dataclass(frozen=True, slots=True)
 class HallOfFameEntry:
-    """An admitted strategy; ``provisional`` until every integrity check has run."""
+    """An admitted strategy.
+
+    ``provisional`` are those that an earlier version admitted without a causality test: until they
+    pass it they are in the archive.
+    """
 
     campaign_id: str
     candidate_hash: str

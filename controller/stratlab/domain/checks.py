@@ -3,8 +3,22 @@
 from typing import Protocol
 
 from stratlab.domain.campaign import Campaign, Iteration
+from stratlab.domain.examination import StatisticsEvidence
 from stratlab.domain.ports import ProgressListener
 from stratlab.domain.robustness import Robustness
+
+
+class StatisticsDesk(Protocol):
+    """Says what a candidate's returns on train and validation are worth."""
+
+    def examine(self, campaign: Campaign, iteration: Iteration) -> StatisticsEvidence:
+        """Return the evidence about the chosen point of an iteration; takes seconds.
+
+        Args:
+            campaign: With all its iterations stored.
+            iteration: With candidate, results and evaluation.
+        """
+        ...
 
 
 class RobustnessDesk(Protocol):

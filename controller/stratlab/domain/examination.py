@@ -33,6 +33,7 @@ class CheckName(StrEnum):
     """The checks of an examination, in the order in which they run."""
 
     CAUSALITY = "causality"
+    SEALED_REPLAY = "sealed_replay"
     STATISTICS = "statistics"
     ROBUSTNESS = "robustness"
     HOLDOUT = "holdout"
@@ -125,6 +126,22 @@ class CausalityEvidence:
     def is_clean(self) -> bool:
         """Whether every re-run gave the same orders."""
         return self.outcome is Outcome.SUCCEEDED
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class SealedReplayEvidence:
+    """Whether the orders on train and validation are the same without a future to look at.
+
+    Attributes:
+        outcome: SUCCEEDED when they are; LOOKAHEAD when not; or how a replay failed.
+        reason: One sentence: what was compared, or what differed first.
+        trials: How many were replayed.
+    """
+
+    outcome: Outcome
+    reason: str
+    trials: int
 
 
 @final
@@ -228,12 +245,14 @@ class Examination:
 
     Attributes:
         subject: Whom it is about.
-        causality, statistics, robustness, holdout: As named; the third is reported only.
+        causality, sealed_replay, statistics, robustness, holdout: As named; ``robustness`` is
+            reported only.
         failures: Name of a check that could not be made -> why, one sentence.
     """
 
     subject: Subject
     causality: CausalityEvidence | None = None
+    sealed_replay: SealedReplayEvidence | None = None
     statistics: StatisticsEvidence | None = None
     robustness: Robustness | None = None
     holdout: HoldoutEvidence | None = None

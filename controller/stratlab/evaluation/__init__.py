@@ -6,6 +6,13 @@ Importing this package is cheap; the numerical modules load when the first trial
 from stratlab.evaluation.evaluator import HostEvaluator
 from stratlab.evaluation.gates import judge_gates
 from stratlab.evaluation.scoring import composite_score, train_score
-from stratlab.evaluation.verdict import reach_verdict
+from stratlab.evaluation.verdict import finalist_of, reach_verdict
 
-__all__ = ["HostEvaluator", "composite_score", "judge_gates", "reach_verdict", "train_score"]
+__all__ = [
+    "HostEvaluator",
+    "composite_score",
+    "finalist_of",
+    "judge_gates",
+    "reach_verdict",
+    "train_score",
+]
