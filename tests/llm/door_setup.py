@@ -26,7 +26,7 @@ from stratlab.llm import (
 from stratlab.store import open_repository
 
 MODEL = "claude-test"
-QUICK = RetryPolicy(attempts=3, deadline_seconds=5.0, first_pause_seconds=0.01)
+QUICK = RetryPolicy(attempts=3, deadline_seconds=100.0, first_pause_seconds=0.01)
 TABLE = {model: ModelPrice(*prices) for model, prices in PRICES.items()}
 
 
@@ -47,7 +47,7 @@ def open_door(
     *,
     key: str = KEY,
     policy: RetryPolicy = QUICK,
-    seconds: float = 3.0,
+    seconds: float = 60.0,
     streamed: bool = False,
     structured: bool = True,
     prices=TABLE,

@@ -174,6 +174,7 @@ class Campaign:
         verdict: Set when completed.
         result_hash: Set when completed.
         revision: Optimistic lock; one more with every write.
+        replay_of: Campaign that it repeats from the recordings of that one's models, "" for none.
     """
 
     id: str
@@ -189,6 +190,7 @@ class Campaign:
     verdict: Verdict | None = None
     result_hash: str = ""
     revision: int = 0
+    replay_of: str = ""
 
 
 @final
