@@ -74,7 +74,9 @@ def test_required_sharpe_with_other_moments_is_the_inverse_too(
     required = required_sharpe(number, sessions, moments)
     luck = expected_maximum_sharpe(number, null_variance(sessions))
     assert required is not None
-    assert probabilistic_sharpe_ratio(required, sessions, luck, moments) == pytest.approx(0.95, abs=1e-6)
+    assert probabilistic_sharpe_ratio(required, sessions, luck, moments) == pytest.approx(
+        0.95, abs=1e-6
+    )
 
 
 @given(st.integers(1, 10**6), st.integers(2, 10**3), observations)
