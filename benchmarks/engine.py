@@ -41,7 +41,8 @@ def run_in_image(tier: Path, work: Path, arguments: list[str]) -> str:
     threads = [f"--env={name}=1" for name in SINGLE_THREADED]
     done = subprocess.run(
         ["docker", "run", "--rm", "--network=none", "--read-only", "--tmpfs=/tmp", *threads,
-         "--env=ZIPLINE_ROOT=/work/zipline", "--env=HOME=/tmp", f"--user={os.getuid()}",
+         "--env=ZIPLINE_ROOT=/work/zipline", "--env=HOME=/tmp", "--env=PYTHONPATH=/support",
+         f"--user={os.getuid()}",
          f"--volume={tier}:/data:ro", f"--volume={work}:/work", f"--volume={SUPPORT}:/support:ro",
          "--entrypoint=python", IMAGE, "-P", "-W", "ignore", "/support/engine_inside.py",
          "/data", "/work", *arguments],
