@@ -137,6 +137,7 @@ async def test_data_is_the_tier_s_only(found: dict[str, Any]) -> None:
         "adjustments.sqlite",
         "assets.sqlite",
         "daily_equities.bcolz",
+        "days",
         "tier.json",
     }
 

@@ -294,7 +294,7 @@ _OTHERS: Final = (
     Row(
         "data-sets-of-others",
         "result = ','.join(sorted(os.listdir('/data')))",
-        frozenset({"adjustments.sqlite,assets.sqlite,daily_equities.bcolz,tier.json"}),
+        frozenset({"adjustments.sqlite,assets.sqlite,daily_equities.bcolz,days,tier.json"}),
     ),
 )
 
