@@ -74,6 +74,20 @@ _ReviewOption = Annotated[
     str | None,
     typer.Option("--review", help="auto, or required: a candidate with warnings waits [auto]."),
 ]
+_ArmOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--arm",
+        help="Reference arm to show beside the result: random_search, optuna, buy_and_hold or "
+        "equal_weight; repeatable.",
+    ),
+]
+_HoldoutOption = Annotated[
+    str | None,
+    typer.Option(
+        "--holdout", help="once_for_finalist, or manual: only open-holdout [once_for_finalist]."
+    ),
+]
 
 
 @app.command("create", help="Create a campaign on the running server and return at once.")
@@ -102,6 +116,7 @@ def start(
     runtime: _RuntimeOption = None,
     engine: _EngineOption = None,
     review: _ReviewOption = None,
+    arm: _ArmOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Create a campaign, or say what it would cost: all take the same specification."""
@@ -130,6 +145,7 @@ def start(
             runtime=runtime,
             engine=engine,
             review=review,
+            arms=tuple(arm or ()),
         )
     )
     settings = settings_of(context)
@@ -223,6 +239,30 @@ def approve(
 
     with running_server(settings_of(context)) as client:
         _print_state(client.approve_campaign(campaign, decline=decline), as_json=as_json)
+
+
+@app.command()
+def open_holdout(
+    context: typer.Context,
+    campaign: CampaignArgument,
+    iteration: Annotated[
+        int, typer.Option("--iteration", min=0, help="Of the candidate [that of the verdict].")
+    ] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Let a candidate of an ended campaign see the holdout; counted, and it weakens later looks."""
+    from stratlab.cli.connection import running_server
+    from stratlab.cli.follow import follow
+    from stratlab.cli.reports import report_path
+    from stratlab.cli.verdict import campaign_exit_code, print_campaign
+
+    settings = settings_of(context)
+    with running_server(settings) as client:
+        opened = client.open_holdout(campaign, iteration=iteration)
+        follow(client, opened, quiet=True)
+        found = client.get_campaign(campaign)
+        print_campaign(client, found, report_path(settings, found.name), as_json=as_json)
+    raise typer.Exit(campaign_exit_code(found))
 
 
 @app.command()

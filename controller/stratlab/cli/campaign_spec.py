@@ -44,6 +44,8 @@ class SpecFlags:
     runtime: str | None = None
     engine: str | None = None
     review: str | None = None
+    holdout: str | None = None
+    arms: tuple[str, ...] = ()
 
 
 def build_spec(flags: SpecFlags) -> campaign_service_pb2.CampaignSpec:
@@ -68,6 +70,8 @@ def build_spec(flags: SpecFlags) -> campaign_service_pb2.CampaignSpec:
         "runtime": flags.runtime,
         "engine": flags.engine,
         "review": flags.review,
+        "holdout": flags.holdout,
+        "arms": parse_list(flags.arms) or None,
     }
     fields |= {name: value for name, value in given.items() if value is not None}
     stops: dict[str, Any] = dict(parse_pairs(flags.stops, "--stop"))

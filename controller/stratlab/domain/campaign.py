@@ -10,6 +10,7 @@ from stratlab.domain.examination import HoldoutMode
 from stratlab.domain.gates import GateResult, Gates, Level, Verdict
 from stratlab.domain.market import CostModel
 from stratlab.domain.metrics import Metrics
+from stratlab.domain.robustness import Arm
 from stratlab.domain.search import Islands, ParameterSearch, ReviewMode
 from stratlab.domain.strategy import Candidate, Critique, GeneratorKind, ScreeningReport
 from stratlab.domain.trial import Engine, Limits, TrialResult
@@ -130,6 +131,7 @@ class CampaignSpec:
         parameter_search: How the points of a candidate are chosen.
         islands: How candidates evolve.
         holdout: Who opens the holdout.
+        arms: Reference arms that are run when the search is over.
     """
 
     display_name: str
@@ -153,6 +155,7 @@ class CampaignSpec:
     parameter_search: ParameterSearch = field(default_factory=ParameterSearch)
     islands: Islands = field(default_factory=Islands)
     holdout: HoldoutMode = HoldoutMode.ONCE_FOR_FINALIST
+    arms: tuple[Arm, ...] = ()
     engine: Engine = Engine.FAST
 
 

@@ -1,0 +1,215 @@
+"""Runs the reference arms of a campaign, at its own budget, to be shown beside its result.
+
+Arms look at as many points as the campaign did, on the same train tier, and what they find is
+registered under a purpose of its own: never selected by, counted or promoted.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, final
+
+from stratlab.campaigns.arm_searches import SEARCHES, best_of
+from stratlab.campaigns.evidence_trials import EvidenceTrials
+from stratlab.campaigns.robustness_ground import Ground, ground_of
+from stratlab.campaigns.robustness_trials import Stretch, StretchTrials, Traded
+from stratlab.contract.candidate import candidate_from_contract
+from stratlab.domain.errors import InvalidInputError, InvalidSpecError
+from stratlab.domain.market import MarketSet, Tier
+from stratlab.domain.ports import Evaluator, MarketData, ProgressListener, Repository, Sandbox
+from stratlab.domain.robustness import Arm, ArmResult, Performance
+from stratlab.domain.strategy import GeneratorKind, Lineage
+from stratlab.domain.trial import Outcome, TrialPurpose
+from stratlab.evaluation.trial_count import count_trials
+
+if TYPE_CHECKING:
+    from stratlab.domain.campaign import Campaign
+    from stratlab.domain.market import PricePanel
+    from stratlab.domain.points import Point
+    from stratlab.evaluation.repricing import Repricing
+
+_PAGE = 1000
+
+
+@final
+class ReferenceArms:
+    """Runs reference arms.
+
+    Those that search do so in the spaces of the campaign's templates, by the numpy back-end, and
+    their best point by train is run in the sandbox; the others are the host's arithmetic.
+    """
+
+    def __init__(
+        self,
+        repository: Repository,
+        market_data: MarketData,
+        sandbox: Sandbox,
+        evaluator: Evaluator,
+    ) -> None:
+        self._repository = repository
+        self._market_data = market_data
+        self._trials = EvidenceTrials(repository, market_data, sandbox, evaluator)
+
+    async def run(self, campaign: "Campaign", notify: ProgressListener) -> tuple[ArmResult, ...]:
+        """Return one result for each arm of the campaign; the same call gives the same results.
+
+        Args:
+            campaign: When its search is over.
+            notify: Told of every sign of life.
+
+        Raises:
+            DataSetNotFoundError: The data set is gone.
+            InvalidSpecError: The markets of the campaign do not have the same sessions.
+            UnavailableError: A trial cannot be run at all.
+        """
+        arms = campaign.spec.arms
+        if not arms:
+            return ()
+        ground = await asyncio.to_thread(ground_of, self._market_data, campaign.spec)
+        parts = _parts(ground, self._market_data)
+        results = []
+        for arm in arms:
+            if arm is Arm.BUY_AND_HOLD:
+                found = await asyncio.to_thread(self._best_symbol, ground, parts)
+            elif arm is Arm.EQUAL_WEIGHT:
+                found = await asyncio.to_thread(_equal_weight, ground, parts)
+            else:
+                found = await self._searched(campaign, arm, ground, parts, notify)
+            results.append(found)
+        return tuple(results)
+
+    async def _searched(
+        self,
+        campaign: "Campaign",
+        arm: Arm,
+        ground: Ground,
+        parts: Mapping[Tier, range],
+        notify: ProgressListener,
+    ) -> ArmResult:
+        budget = await asyncio.to_thread(self._budget, campaign.id)
+        try:
+            found = await asyncio.to_thread(SEARCHES[arm], campaign.spec, self._market_data, budget)
+        except (InvalidSpecError, InvalidInputError) as error:
+            return ArmResult(arm, note=error.message)
+        lineage = Lineage(GeneratorKind.TEMPLATE, "template", note=f"Reference arm {arm}.")
+        for each in found:
+            await self._trials.register(
+                campaign.id,
+                campaign.iteration,
+                candidate_from_contract(each.contract, lineage).hash,
+                TrialPurpose.ARM,
+                [point.parameters for point in each.points],
+            )
+        points = sum(len(each.points) for each in found)
+        best = best_of(found)
+        if best is None:
+            return ArmResult(arm, points=points, note="no point has a score")
+        contract, parameters = best
+        trials = StretchTrials(
+            self._trials,
+            campaign,
+            campaign.iteration,
+            candidate_from_contract(contract, lineage),
+            ground,
+            notify,
+        )
+        stretches = [Stretch(parameters, sessions) for sessions in parts.values()]
+        traded = await trials.trade(TrialPurpose.ARM, f"arm-{arm}", stretches)
+        return replace(
+            _result(arm, ground, dict(zip(parts, traded, strict=True))),
+            strategy_id=contract.strategy_id,
+            parameters=parameters,
+            points=points,
+        )
+
+    def _budget(self, campaign_id: str) -> int:
+        # Distinct points that the campaign computed anything for in order to choose.
+        entries: list[Point] = []
+        while page := self._repository.points(campaign_id, after=len(entries), limit=_PAGE):
+            entries.extend(page)
+        counted = count_trials(entries)
+        return counted.counted + counted.screened_only
+
+    def _best_symbol(self, ground: Ground, parts: Mapping[Tier, range]) -> ArmResult:
+        held = {
+            symbol: self._held_symbol(ground, symbol, market.timeframe, parts)
+            for market in ground.markets
+            for symbol in market.symbols
+        }
+        found = {symbol: _result(Arm.BUY_AND_HOLD, ground, each) for symbol, each in held.items()}
+
+        def gain(symbol: str) -> float:
+            train = found[symbol].train
+            total = train.cum_returns_final if train else None
+            return -1.0 if total is None else total
+
+        best = max(found, key=gain)
+        return replace(found[best], strategy_id=best)
+
+    def _held_symbol(
+        self, ground: Ground, symbol: str, timeframe: str, parts: Mapping[Tier, range]
+    ) -> Mapping[Tier, Traded]:
+        market = MarketSet(ground.markets[0].data_set, (symbol,), timeframe)
+        prices = self._market_data.prices(market, Tier.VALIDATION)
+        return {
+            tier: _held(ground, [(market, prices)], sessions) for tier, sessions in parts.items()
+        }
+
+
+def _equal_weight(ground: Ground, parts: Mapping[Tier, range]) -> ArmResult:
+    accounts = list(zip(ground.markets, ground.panels, strict=True))
+    held = {tier: _held(ground, accounts, sessions) for tier, sessions in parts.items()}
+    universe = sorted({symbol for market in ground.markets for symbol in market.symbols})
+    return replace(_result(Arm.EQUAL_WEIGHT, ground, held), strategy_id=", ".join(universe))
+
+
+def _held(
+    ground: Ground, accounts: "Sequence[tuple[MarketSet, PricePanel]]", sessions: range
+) -> Traded:
+    # keeps start-up fast: numpy and empyrical
+    from stratlab.evaluation.benchmark import buy_and_hold  # noqa: PLC0415
+    from stratlab.evaluation.stress import mean_returns  # noqa: PLC0415
+
+    def bought(of: "Sequence[tuple[MarketSet, PricePanel]]") -> "Sequence[Repricing]":
+        window = ground.part(sessions)
+        return [buy_and_hold(*each, window, ground.capital, ground.costs) for each in of]
+
+    own = bought(accounts)
+    benchmark = bought(list(zip(ground.markets, ground.panels, strict=True)))
+    return Traded(
+        trials=(),
+        bars=tuple(own[0].bars[own[0].ends].tolist()),
+        returns=mean_returns(own, ground.capital),
+        benchmark=mean_returns(benchmark, ground.capital),
+    )
+
+
+def _parts(ground: Ground, market_data: MarketData) -> Mapping[Tier, range]:
+    # Train and validation, by the positions of their sessions.
+    last = market_data.get(ground.markets[0].data_set).tiers[Tier.TRAIN].end
+    sessions = range(len(ground.sessions))
+    train = sum(ground.day(session) <= last for session in sessions)
+    return {Tier.TRAIN: sessions[:train], Tier.VALIDATION: sessions[train:]}
+
+
+def _result(arm: Arm, ground: Ground, traded: Mapping[Tier, Traded]) -> ArmResult:
+    # keeps start-up fast: numpy and empyrical
+    from stratlab.evaluation.out_of_sample import curve  # noqa: PLC0415
+    from stratlab.evaluation.performance import performance  # noqa: PLC0415
+
+    def found(tier: Tier) -> Performance:
+        each = traded[tier]
+        if each.outcome is not Outcome.SUCCEEDED:
+            return Performance(each.outcome)
+        return performance(each.returns, each.benchmark, ground.sessions_per_year)
+
+    return ArmResult(
+        arm=arm,
+        train=found(Tier.TRAIN),
+        validation=found(Tier.VALIDATION),
+        equity={
+            tier.value: curve(each.bars, each.returns, ground.capital)
+            for tier, each in traded.items()
+            if each.outcome is Outcome.SUCCEEDED
+        },
+    )
