@@ -8,6 +8,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 HOME_DIR ?= $(CURDIR)/var
 GENERATOR ?= factor_graph
+# A file's tests stay together, for they share what is dear to make.
+WORKERS ?= $(shell nproc)
+PYTEST := $(BIN)/pytest -q --numprocesses $(WORKERS) --dist loadfile
 export STRATLAB_HOME ?= $(HOME_DIR)
 PACKAGES := controller exporters sandbox_image proto/generate.py docker tests benchmarks docs/clients
 
@@ -73,7 +76,7 @@ arch: $(STAMP) ## Dependencies run one way
 	@$(BIN)/lint-imports --no-logo
 
 unit: $(STAMP) ## Tests that need no engine
-	@$(BIN)/pytest -q -m "not docker and not gvisor and not postgres and not slow and not load"
+	@$(PYTEST) -m "not docker and not gvisor and not postgres and not slow and not load"
 
 check: lint types arch proto-check unit ## Everything that takes seconds
 
@@ -81,7 +84,7 @@ clients: ## Toolchains and packages of the client programs; as root on Debian/Ub
 	@bash tests/clients/setup.sh
 
 test: setup gvisor-if-possible clients check ## Every test at CI size, Docker and gVisor ones included
-	@$(BIN)/pytest -q -m "(docker or load or gvisor) and not slow and not postgres"
+	@$(PYTEST) -m "(docker or load or gvisor) and not slow and not postgres"
 
 abuse: setup ## Run the abuse suite against this host (RUNTIME=runsc for gVisor)
 	@$(BIN)/stratlab doctor --abuse --runtime $(or $(RUNTIME),runc)
