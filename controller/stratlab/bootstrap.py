@@ -2,16 +2,15 @@
 
 import contextlib
 import fcntl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
-from typing import TextIO, final
+from typing import Any, TextIO, final
 
 from stratlab.campaigns.backtest import Backtester
-from stratlab.campaigns.critic import RuleCritic
 from stratlab.campaigns.event_bus import EventBus
 from stratlab.campaigns.examination import Desks, Examiner
 from stratlab.campaigns.exports import export_best
@@ -28,6 +27,7 @@ from stratlab.domain.strategy import GeneratorKind
 from stratlab.domain.trusted_jobs import TrustedJobs
 from stratlab.evaluation import HostEvaluator
 from stratlab.generation import TemplateGenerator, templates_for
+from stratlab.generation.catalogue import sandbox_surface
 from stratlab.market_data import Catalogue, build_us_daily
 from stratlab.sandbox import (
     DockerEngine,
@@ -42,6 +42,7 @@ from stratlab.search.parameters_screen import ParameterScreen
 from stratlab.settings import Settings
 from stratlab.store import FileArtifacts, open_repository
 from stratlab.store.home import make_home
+from stratlab.wiring_models import open_authors
 
 
 @final
@@ -83,9 +84,15 @@ async def open_lab(settings: Settings) -> AsyncIterator[Lab]:
         StoreError: The database cannot be opened.
     """
     home, clock = settings.home_path, SystemClock()
-    with _exclusive(home), contextlib.closing(open_repository(settings.store_url)) as repository:
+    market_data = Catalogue(home)
+    with (
+        _exclusive(home),
+        contextlib.closing(open_repository(settings.store_url)) as repository,
+        open_authors(
+            settings, repository, market_data, clock, lambda: _image_surface(settings)
+        ) as authors,
+    ):
         artifacts = FileArtifacts(home, repository)
-        market_data = Catalogue(home)
         screener, evaluator = SubprocessScreener(), HostEvaluator()
         async with DockerSandbox.open(
             settings.sandbox, home, repository.leases(), market_data, clock, alone=True
@@ -106,9 +113,10 @@ async def open_lab(settings: Settings) -> AsyncIterator[Lab]:
                 generators={
                     GeneratorKind.TEMPLATE: TemplateGenerator(),
                     GeneratorKind.FACTOR_GRAPH: FactorGraphGenerator(templates_for),
+                    **authors.generators,
                 },
                 parameters=ParameterScreen(market_data),
-                critic=RuleCritic(),
+                critic=authors.critic,
                 evaluator=evaluator,
                 examiner=Examiner(
                     repository,
@@ -121,6 +129,7 @@ async def open_lab(settings: Settings) -> AsyncIterator[Lab]:
                         holdout=None,
                     ),
                 ),
+                ledger=repository.ledger(),
                 reports=reports,
                 bus=EventBus(),
                 clock=clock,
@@ -178,6 +187,11 @@ def trusted_jobs(settings: Settings) -> Iterator[TrustedJobs]:
             paths=HostPaths.of(home, sandbox.host_home),
         )
         yield jobs
+
+
+def _image_surface(settings: Settings) -> Mapping[str, Any]:
+    with trusted_jobs(settings) as jobs:
+        return sandbox_surface(settings.home_path, jobs)
 
 
 @contextmanager

@@ -287,6 +287,7 @@ def small_lab(
             parameters=parameters or ParameterScreen(market_data),
             critic=RuleCritic(),
             evaluator=evaluator,
+            ledger=repository.ledger(),
             examiner=Examiner(
                 repository,
                 clock,

@@ -250,12 +250,17 @@ class CampaignLoop:
                 "score": champion.score if champion else None,
             }
             events.append((EventKind.HALL_OF_FAME_CHANGED, payload))
-        stop = first_stop(
-            campaign.spec.stop_rules, Progress(self._history.outlines, campaign.working_seconds)
+        spent = await asyncio.to_thread(shop.ledger.spent, campaign.id)
+        progress = Progress(
+            self._history.outlines,
+            campaign.working_seconds,
+            tokens=spent.wanted_tokens,
+            cost_usd=spent.wanted_micro_usd / 1e6,
         )
+        stop = first_stop(campaign.spec.stop_rules, progress)
         if stop is not None:
             return await self._complete(stop, ranked, events)
-        critique = shop.critic.criticise(request, latest)
+        critique = await asyncio.to_thread(shop.critic.criticise, request, latest)
         events.append(
             (
                 EventKind.CRITIQUE_WRITTEN,

@@ -33,7 +33,13 @@ class IterationOutline:
 @final
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a campaign stands when the rules are asked."""
+    """Where a campaign stands when the rules are asked.
+
+    Attributes:
+        iterations: All that ended.
+        working_seconds: Time in the states that work.
+        tokens, cost_usd: Spent on language models, calls that a bound did not allow included.
+    """
 
     iterations: Sequence[IterationOutline]
     working_seconds: float

@@ -20,6 +20,7 @@ from stratlab.domain.ports import (
     Repository,
     Screener,
 )
+from stratlab.domain.spending import Ledger
 from stratlab.domain.strategy import GeneratorKind
 from stratlab.search.parameters_screen import ParameterScreen
 
@@ -38,6 +39,7 @@ class Workshop:
     critic: Critic
     evaluator: Evaluator
     examiner: Examiner
+    ledger: Ledger
     reports: Reports
     bus: EventBus
     clock: Clock

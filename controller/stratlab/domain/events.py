@@ -27,6 +27,7 @@ class EventKind(StrEnum):
     ITERATION_EVALUATED = "iteration_evaluated"
     HALL_OF_FAME_CHANGED = "hall_of_fame_changed"
     CRITIQUE_WRITTEN = "critique_written"
+    BUDGET_WARNING = "budget_warning"
     CHECK_FINISHED = "check_finished"
     HOLDOUT_OPENED = "holdout_opened"
     VERDICT_REACHED = "verdict_reached"

@@ -162,10 +162,10 @@ class Author:
         read: Read[Form],
         make: Callable[[Form], Made],
     ) -> Made:
-        """Have the brief carried out.
+        """Have something written, as the next turn of a job's conversation.
 
         Args:
-            job: With its brief.
+            job: With its brief, if what is wanted follows from one.
             step: Name of the prompt, part of the call's place.
             instruction: What to write.
             form: Of the answer.

@@ -32,5 +32,5 @@ def fill(name: str, **parts: str) -> str:
 
 @lru_cache(maxsize=32)
 def _template(name: str) -> Template:
-    text = files("stratlab.generation.authors").joinpath("prompts", f"{name}.md").read_text()
+    text = files("stratlab.generation.authors").joinpath("templates", f"{name}.md").read_text()
     return Template(text)
