@@ -14,26 +14,38 @@ from stratlab.campaigns.evidence_trials import EvidenceTrials
 from stratlab.campaigns.robustness_ground import Ground, ground_of
 from stratlab.campaigns.robustness_trials import Stretch, StretchTrials, Traded
 from stratlab.contract.candidate import candidate_from_contract
-from stratlab.domain.errors import InvalidInputError, InvalidSpecError
+from stratlab.domain.errors import InvalidInputError, NotFoundError
 from stratlab.domain.market import MarketSet, Tier
-from stratlab.domain.ports import Evaluator, MarketData, ProgressListener, Repository, Sandbox
+from stratlab.domain.ports import (
+    Artifacts,
+    Evaluator,
+    MarketData,
+    ProgressListener,
+    Repository,
+    Sandbox,
+)
 from stratlab.domain.robustness import Arm, ArmResult, Performance
 from stratlab.domain.strategy import GeneratorKind, Lineage
 from stratlab.domain.trial import Outcome, TrialPurpose
 from stratlab.evaluation.trial_count import count_trials
 
 if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
     from stratlab.domain.campaign import Campaign
     from stratlab.domain.market import PricePanel
     from stratlab.domain.points import Point
     from stratlab.evaluation.repricing import Repricing
+
+ARMS_NAME = "arms.json"
+"""The artefact that holds the results of a campaign's arms."""
 
 _PAGE = 1000
 
 
 @final
 class ReferenceArms:
-    """Runs reference arms.
+    """Runs reference arms, once in a campaign, and keeps their results as an artefact.
 
     Those that search do so in the spaces of the campaign's templates, by the numpy back-end, and
     their best point by train is run in the sandbox; the others are the host's arithmetic.
@@ -42,13 +54,39 @@ class ReferenceArms:
     def __init__(
         self,
         repository: Repository,
+        artifacts: Artifacts,
         market_data: MarketData,
         sandbox: Sandbox,
         evaluator: Evaluator,
     ) -> None:
         self._repository = repository
+        self._artifacts = artifacts
         self._market_data = market_data
         self._trials = EvidenceTrials(repository, market_data, sandbox, evaluator)
+
+    async def keep(self, campaign: "Campaign", notify: ProgressListener) -> None:
+        """Run the arms that the campaign asks for, unless their results are there already.
+
+        What cannot be done with this data or these costs is said in the results.
+
+        Args:
+            campaign: When its search is over.
+            notify: Told of every sign of life.
+
+        Raises:
+            UnavailableError: A trial cannot be run at all; nothing is lost.
+        """
+        names = {file.name for file in await asyncio.to_thread(self._artifacts.list, campaign.id)}
+        if not campaign.spec.arms or ARMS_NAME in names:
+            return
+        try:
+            results = await self.run(campaign, notify)
+        except InvalidInputError as error:
+            results = tuple(ArmResult(arm, note=error.message) for arm in campaign.spec.arms)
+        content = _adapter().dump_json(results)
+        await asyncio.to_thread(
+            self._artifacts.put, campaign.id, ARMS_NAME, "application/json", content
+        )
 
     async def run(self, campaign: "Campaign", notify: ProgressListener) -> tuple[ArmResult, ...]:
         """Return one result for each arm of the campaign; the same call gives the same results.
@@ -89,7 +127,7 @@ class ReferenceArms:
         budget = await asyncio.to_thread(self._budget, campaign.id)
         try:
             found = await asyncio.to_thread(SEARCHES[arm], campaign.spec, self._market_data, budget)
-        except (InvalidSpecError, InvalidInputError) as error:
+        except InvalidInputError as error:
             return ArmResult(arm, note=error.message)
         lineage = Lineage(GeneratorKind.TEMPLATE, "template", note=f"Reference arm {arm}.")
         for each in found:
@@ -154,6 +192,25 @@ class ReferenceArms:
         return {
             tier: _held(ground, [(market, prices)], sessions) for tier, sessions in parts.items()
         }
+
+
+def kept_arms(artifacts: Artifacts, campaign_id: str) -> tuple[ArmResult, ...]:
+    """Return the results of a campaign's arms, none where it asked for none or is not done.
+
+    Raises:
+        IntegrityError: The artefact is not what was written.
+    """
+    try:
+        artifact = artifacts.get(campaign_id, ARMS_NAME)
+    except NotFoundError:
+        return ()
+    return _adapter().validate_json(b"".join(artifacts.read(artifact)))
+
+
+def _adapter() -> "TypeAdapter[tuple[ArmResult, ...]]":
+    from pydantic import TypeAdapter  # noqa: PLC0415 - keeps start-up fast
+
+    return TypeAdapter(tuple[ArmResult, ...])
 
 
 def _equal_weight(ground: Ground, parts: Mapping[Tier, range]) -> ArmResult:
