@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Final
 
 from stratlab_runner.kernel import PR_SET_DUMPABLE, missing_confinement, process_flag
+from stratlab_runner.sealed.feed import connect
 
 ADDRESS: Final = "unix:/run/stratlab/link.sock"
 DATA: Final = Path("/data")
+FEED: Final = Path("/run/stratlab/feed.sock")
 
 
 def main() -> int:
@@ -32,14 +34,17 @@ def main() -> int:
     # Without handlers the kernel drops every signal to the first process from inside, so that no
     # strategy can end its container and be taken for an accident.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    feed = connect(FEED)
     control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     zygote_pid = os.fork()
     if zygote_pid == 0:
         control.close()
         from stratlab_runner import zygote  # noqa: PLC0415 - imported by this process alone
 
-        zygote.serve(theirs, DATA)
+        zygote.serve(theirs, DATA, feed)
     theirs.close()
+    if feed is not None:
+        os.close(feed)
     # gRPC starts threads, so it is imported after the fork.
     from stratlab_runner.link import Link, LinkClosedError  # noqa: PLC0415
     from stratlab_runner.supervisor import SupervisorError, supervise  # noqa: PLC0415

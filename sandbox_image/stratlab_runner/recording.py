@@ -133,7 +133,11 @@ class RecordingBlotter(SimulationBlotter):  # type: ignore[misc]  # zipline has 
 
     def _restore_models(self) -> None:
         if self._imposed is not None:
-            self.slippage_models[Equity], self.commission_models[Equity] = self._imposed
+            slippage, commission = self._imposed
+            # Zipline looks them up by the very class.
+            for kind in (Equity, *Equity.__subclasses__()):
+                self.slippage_models[kind] = slippage
+                self.commission_models[kind] = commission
 
     def _entry(self, order: Order, style: Any) -> pb.LogEntry:
         kind = getattr(style, "leg_kind", None)

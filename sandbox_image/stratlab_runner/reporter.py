@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Mapping
-from typing import Final, final
+from typing import Final
 
 from stratlab_proto.runner.v1 import runner_service_pb2 as pb
 from stratlab_runner.wire import write_frame
@@ -15,7 +15,6 @@ PROGRESS_SECONDS: Final = 0.1
 PROGRESS_FRACTION: Final = 0.02
 
 
-@final
 class Reporter:
     """Writes the frames of one trial to a pipe; sequence and nonce are added by the supervisor.
 

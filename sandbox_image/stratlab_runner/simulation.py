@@ -42,7 +42,6 @@ class UnsupportedCallError(Exception):
     """A strategy made a call of zipline's that the lab refuses; the message says why."""
 
 
-@final
 class TrialAlgorithm(EngineAlgorithm):
     """Zipline's algorithm under the harness: costs, limits and symbols are not the strategy's.
 

@@ -13,10 +13,14 @@ from stratlab_runner.kernel import PR_SET_PDEATHSIG, process_flag
 from stratlab_runner.wire import pack, read_frame
 
 if TYPE_CHECKING:
+    from stratlab_runner.sealed.feed import Feed
     from stratlab_runner.tier_data import TierData
 
 FRAMES_FD: Final = 3
 """Descriptor of the frames' pipe in a trial's process; 0 to 2 are its standard streams."""
+
+FEED_FD: Final = 4
+"""Descriptor of a sealed trial's feed."""
 
 _DESCRIPTORS: Final = 2
 
@@ -92,7 +96,8 @@ def _live(requests: socket.socket, tier: "TierData", *, rehearsed: bool) -> NoRe
         marker, descriptors, _, _ = socket.recv_fds(requests, 1, _DESCRIPTORS)
         if marker:
             request = pb.RunTrial.FromString(read_frame(requests.fileno()) or b"")
-            _keep_only(*descriptors)
+            frames, output = descriptors
+            _keep_only(frames, output, tier.market and tier.market.feed)
             code = 0 if run_trial(request, tier, FRAMES_FD) else 1
             sys.stdout.flush()
             sys.stderr.flush()
@@ -101,16 +106,22 @@ def _live(requests: socket.socket, tier: "TierData", *, rehearsed: bool) -> NoRe
         os._exit(code)
 
 
-def _keep_only(frames: int, output: int) -> None:
+def _keep_only(frames: int, output: int, feed: "Feed | None") -> None:
     # Above all that is open, so that no dup2 overwrites a descriptor that is still needed.
-    top = max(frames, output, FRAMES_FD) + 1
+    top = max(frames, output, FEED_FD, feed.descriptor if feed else 0) + 1
     os.dup2(frames, top)
     os.dup2(output, top + 1)
+    if feed:
+        os.dup2(feed.descriptor, top + 2)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.dup2(top + 1, 1)
     os.dup2(top + 1, 2)
     os.dup2(top, FRAMES_FD, inheritable=False)
-    os.closerange(FRAMES_FD + 1, os.sysconf("SC_OPEN_MAX"))
+    kept = FRAMES_FD
+    if feed:
+        kept = feed.descriptor = FEED_FD
+        os.dup2(top + 2, FEED_FD, inheritable=False)
+    os.closerange(kept + 1, os.sysconf("SC_OPEN_MAX"))
     sys.stdout = open(1, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False)  # noqa: SIM115 - lives as long as the process
     sys.stderr = open(2, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False)  # noqa: SIM115 - lives as long as the process

@@ -4,7 +4,7 @@ import json
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
-from typing import final
+from typing import TYPE_CHECKING, final
 
 import bcolz
 import numpy as np
@@ -21,6 +21,9 @@ from zipline.utils.calendar_utils import TradingCalendar
 from stratlab_runner.calendars import open_calendar
 from stratlab_runner.fast.day_bars import DayBars
 from stratlab_runner.fast.minute_bars import MinuteBars
+
+if TYPE_CHECKING:
+    from stratlab_runner.sealed.market import SealedMarket
 
 BARS = "daily_equities.bcolz"
 MINUTES = "minute_equities.bcolz"
@@ -56,6 +59,7 @@ class TierData:
         labels: UTC epoch seconds of every intraday bar, ascending; empty where bars are daily.
         day_bars: The daily bars once more, for the fast engine.
         minute_bars: The intraday bars once more, None where there are none or too many.
+        market: What reveals the bars one by one, None where they are all there.
     """
 
     data_set: str
@@ -72,6 +76,7 @@ class TierData:
     labels: NDArray[np.int64]
     day_bars: DayBars
     minute_bars: MinuteBars | None
+    market: "SealedMarket | None" = None
 
 
 def open_tier(path: Path) -> TierData:

@@ -21,6 +21,7 @@ from stratlab_runner.fast import engines
 from stratlab_runner.kernel import address_space
 from stratlab_runner.reading import read_source
 from stratlab_runner.reporter import Reporter
+from stratlab_runner.sealed.algorithm import SealedAlgorithm, SealedReporter
 from stratlab_runner.simulation import TrialAlgorithm, count_bars, tally_of
 from stratlab_runner.tier_data import TierData
 
@@ -47,11 +48,11 @@ def run_trial(request: pb.RunTrial, tier: TierData, descriptor: int) -> bool:
         tier: Data of the tier that is mounted.
         descriptor: Pipe for the frames.
     """
-    reporter = Reporter(descriptor, request.trial_id)
+    reporter, kind = _kit(tier, descriptor, request.trial_id)
     functions: dict[str, Any] = {}
     try:
         # The algorithm is built before any foreign code runs: what fails here is our fault.
-        algorithm = TrialAlgorithm(
+        algorithm = kind(
             request,
             tier,
             reporter,
@@ -92,7 +93,12 @@ def rehearse(tier: TierData) -> None:
     """
     finder = tier.asset_finder
     assets = finder.retrieve_all(finder.equities_sids)
-    sessions = tier.calendar.sessions_in_range(tier.first_session, tier.last_session)
+    if tier.market is None:
+        sessions = tier.calendar.sessions_in_range(tier.first_session, tier.last_session)
+    else:
+        sessions = tier.market.past
+        if sessions.empty:
+            return
     request = pb.RunTrial(
         start=str(sessions[0].date()),
         end=str(sessions[min(REHEARSED_BARS, len(sessions)) - 1].date()),
@@ -103,8 +109,9 @@ def rehearse(tier: TierData) -> None:
     )
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
-        for engine in engines.ENGINES:
-            algorithm = TrialAlgorithm(request, tier, Reporter(nowhere, ""), {}, engine)
+        for engine in engines.ENGINES if tier.market is None else (engines.FAST,):
+            reporter, kind = _kit(tier, nowhere, "")
+            algorithm = kind(request, tier, reporter, {}, engine)
             for _ in algorithm.get_generator():
                 pass
     finally:
@@ -143,6 +150,12 @@ def describe_failure(error: BaseException, source: str) -> pb.TrialFailed:
         text=text(line)[:MAX_MESSAGE],
         traceback="\n".join([*stack, f"{name}: {message}"])[-MAX_TRACEBACK:],
     )
+
+
+def _kit(tier: TierData, descriptor: int, trial_id: str) -> tuple[Reporter, type[TrialAlgorithm]]:
+    if tier.market is None:
+        return Reporter(descriptor, trial_id), TrialAlgorithm
+    return SealedReporter(descriptor, trial_id, tier.market.feed), SealedAlgorithm
 
 
 def _tell_calls(reporter: Reporter, algorithm: TrialAlgorithm) -> None:

@@ -79,7 +79,7 @@ class News:
         return cls(**fields, exit=None if ended is None else TrialExit(**ended))
 
 
-def serve(control: socket.socket, data: Path) -> NoReturn:
+def serve(control: socket.socket, data: Path, feed: int | None = None) -> NoReturn:
     """Become the zygote; ends with the process.
 
     Answers are frames of :class:`News`: one about the first process that waits, when all is warm,
@@ -88,16 +88,18 @@ def serve(control: socket.socket, data: Path) -> NoReturn:
     Args:
         control: Connected to the supervisor.
         data: Directory of the tier.
+        feed: What the controller reveals bars by; there is no such directory then.
     """
-    _Zygote(control, _warm_up(data)).serve()
+    _Zygote(control, _warm_up(data, feed)).serve()
 
 
-def _warm_up(data: Path) -> "TierData":
+def _warm_up(data: Path, feed: int | None) -> "TierData":
     # Imported here: the supervisor, which this process was forked from, needs none of it.
+    from stratlab_runner.sealed.market import SealedMarket  # noqa: PLC0415
     from stratlab_runner.tier_data import open_tier  # noqa: PLC0415
     from stratlab_runner.trial import rehearse  # noqa: PLC0415
 
-    tier = open_tier(data)
+    tier = open_tier(data) if feed is None else SealedMarket.open(feed).tier
     rehearse(tier)
     gc.collect()
     # What exists now is never collected again, so its pages stay shared with the children.

@@ -9,7 +9,7 @@ from tenacity import wait_none
 from tests.sandbox.builders import Clock, FolderData, MemoryLeases
 from tests.sandbox.stand_in import Behaviour, StandInEngine, stand_in_engine
 
-from stratlab.sandbox import readiness, scheduler
+from stratlab.sandbox import attempts, readiness
 from stratlab.sandbox.canary import REMEDIES, CanaryReport, LimitFinding
 from stratlab.sandbox.scheduler import DockerSandbox
 from stratlab.settings import SandboxSettings
@@ -29,7 +29,7 @@ def prove_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(readiness, "prove", proven)
     monkeypatch.setattr(readiness, "check_mounts", lambda *_: None)
-    monkeypatch.setattr(scheduler, "wait_random_exponential", lambda **_: wait_none())
+    monkeypatch.setattr(attempts, "wait_random_exponential", lambda **_: wait_none())
 
 
 @asynccontextmanager

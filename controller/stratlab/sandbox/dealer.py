@@ -17,6 +17,8 @@ from stratlab.sandbox.member import Member, MemberReport
 from stratlab.sandbox.policy import TMP_INODES
 from stratlab.sandbox.pool import IDLE_MIB, Kind, Pool
 from stratlab.sandbox.pool_stats import PoolStats
+from stratlab.sandbox.sealed_feeder import Feeder
+from stratlab.sandbox.sealed_member import SealedMember
 from stratlab.sandbox.warm_member import LONGEST_USE_SECONDS, WarmMember
 from stratlab.settings import SandboxSettings
 
@@ -99,6 +101,49 @@ class Dealer:
         # Not after an error: an engine in trouble is not asked for more.
         self._pool.refill()
         return report
+
+    async def deal_sealed(
+        self,
+        site: Site,
+        batch: TrialBatch,
+        trial: TrialSpec,
+        on_progress: ProgressListener,
+        feeder: Feeder,
+    ) -> MemberReport:
+        """Run one trial in a container that is told of its market while it runs.
+
+        Nothing can be warmed for it: what its process may know from the start is its own.
+
+        Args:
+            site: What the container is made from; it mounts no data.
+            batch: Where the source comes from.
+            trial: The trial.
+            on_progress: Told of every sign of life.
+            feeder: Fresh.
+
+        Raises:
+            EngineError, EngineUnavailableError, SandboxNotReadyError: No container could be made.
+            UnsafeConfigurationError: The policy refuses the limits.
+        """
+        clock = self._workplace.clock
+        need = self._need(site)
+        self._pool.make_way(Kind.of(site), need)
+        async with self._admission.turn(batch.campaign_id, need):
+            began = clock.monotonic()
+            warm = await WarmMember.start(
+                self._workplace,
+                site,
+                self._settings.startup_seconds,
+                campaign_id=batch.campaign_id,
+                lifetime_seconds=batch.limits.wall_seconds,
+                feeder=feeder,
+            )
+            try:
+                waited = clock.monotonic() - began
+                member = SealedMember(self._workplace, warm, feeder, batch, on_progress, waited)
+                return await member.run(trial)
+            finally:
+                await warm.close()
 
     def drain(self) -> None:
         """Let go of every container that waits."""

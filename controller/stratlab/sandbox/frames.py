@@ -3,7 +3,7 @@
 import hmac
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final, final
@@ -147,10 +147,18 @@ class FrameValidator:
     Args:
         nonce: What every frame after hello must repeat.
         monotonic: Clock of the rate limit, seconds.
+        sealed: Whether orders come by :meth:`commit` alone, not in frames.
     """
 
-    def __init__(self, nonce: bytes, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        nonce: bytes,
+        monotonic: Callable[[], float] = time.monotonic,
+        *,
+        sealed: bool = False,
+    ) -> None:
         self._nonce = nonce
+        self._sealed = sealed
         self._monotonic = monotonic
         self._state = _State.CONNECTED
         self._sequence = 0
@@ -180,6 +188,24 @@ class FrameValidator:
         self._ended.discard(trial.trial_id)
         self._running[trial.trial_id] = _Running(limits.output_mib * _MIB)
         self._records[trial.trial_id] = TrialRecord.of(trial)
+
+    def commit(self, trial_id: str, entries: Sequence[pb.LogEntry], size: int) -> TrialRecord:
+        """Record orders and cancels that came by a feed, and return the trial's record.
+
+        Args:
+            trial_id: The trial.
+            entries: As in a frame.
+            size: Bytes that they came in.
+
+        Raises:
+            FrameViolationError: They are not allowed; the container must be killed.
+        """
+        require(trial_id in self._running, "a commit outside a trial")
+        self._running[trial_id].count(size)
+        record = self._records[trial_id]
+        _check_room(record, len(entries))
+        record.add_log(entries)
+        return record
 
     def feed(self, data: bytes) -> FrameEvent | None:
         """Check one frame, record what it holds and return what the caller must act on.
@@ -230,6 +256,7 @@ class FrameValidator:
         require(frame.trial_id in self._running, "a frame about another trial")
         running = self._running[frame.trial_id]
         running.count(size)
+        require(not (self._sealed and kind == "log"), "orders of a sealed trial in a frame")
         if kind != "failed":
             require(running.started is (kind != "started"), misplaced)
         record = self._records[frame.trial_id]
@@ -260,16 +287,21 @@ class FrameValidator:
 
 
 def _collect(request: pb.AttachRequest, record: TrialRecord) -> None:
-    size = len(request.log.entries) + len(request.fills.fills) + len(request.equity.bars)
-    require(size <= MAX_ENTRIES_PER_FRAME, "a frame has too many entries")
-    if record.entries + size > MAX_ENTRIES_PER_TRIAL:
+    _check_room(
+        record, len(request.log.entries) + len(request.fills.fills) + len(request.equity.bars)
+    )
+    record.add_log(request.log.entries)
+    record.add_fills(request.fills.fills)
+    record.add_equity(request.equity)
+
+
+def _check_room(record: TrialRecord, more: int) -> None:
+    require(more <= MAX_ENTRIES_PER_FRAME, "a frame has too many entries")
+    if record.entries + more > MAX_ENTRIES_PER_TRIAL:
         raise FrameViolationError(
             f"more than {MAX_ENTRIES_PER_TRIAL} orders, fills and equity points",
             outcome=Outcome.OUTPUT_LIMIT,
         )
-    record.add_log(request.log.entries)
-    record.add_fills(request.fills.fills)
-    record.add_equity(request.equity)
 
 
 def _progress(frame: pb.TrialProgress, record: TrialRecord) -> ProgressSeen:

@@ -159,6 +159,17 @@ class Member:
             tuple(self._claims), death.lost, stopped, death.suspects, self._answered
         )
 
+    def verdict(self, trial: TrialSpec, outcome: Outcome, reason: str) -> TrialClaim:
+        """Return the claim of a trial that others have judged while it ran.
+
+        Args:
+            trial: As :meth:`run` was told.
+            outcome: How it ended.
+            reason: One sentence.
+        """
+        run = self._running[trial.trial_id]
+        return self._made(run, outcome, reason, Usage(self._elapsed(run)), None)
+
     async def _run_all(self, trials: Sequence[TrialSpec], lanes: int) -> _Death | None:
         # None when all have ended and the member lives.
         waiting = deque(trials)
@@ -274,10 +285,20 @@ class Member:
         usage: Usage,
         failure: StrategyFailure | None,
     ) -> None:
+        self._claims.append(self._made(run, outcome, reason, usage, failure))
+
+    def _made(
+        self,
+        run: _Run,
+        outcome: Outcome,
+        reason: str,
+        usage: Usage,
+        failure: StrategyFailure | None,
+    ) -> TrialClaim:
         record = self._warm.frames.record_of(run.trial.trial_id)
         startup = 0.0 if self._claims else self._waited_seconds
         lease = self._warm.lease
-        claim = TrialClaim(
+        return TrialClaim(
             trial_id=run.trial.trial_id,
             outcome=outcome,
             reason=reason,
@@ -296,7 +317,6 @@ class Member:
             ),
             data_calls=record.data_calls,
         )
-        self._claims.append(claim)
 
 
 def _request(batch: TrialBatch, trial: TrialSpec, runtime: str) -> pb.RunTrial:

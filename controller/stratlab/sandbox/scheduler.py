@@ -1,51 +1,39 @@
 """The port ``Sandbox``: runs batches to their end, and tries again what was nobody's fault."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Final, Self, final
 
 import structlog
-from tenacity import (
-    AsyncRetrying,
-    retry_if_exception_type,
-    stop_after_attempt,
-    stop_after_delay,
-    wait_random_exponential,
-)
 
 from stratlab.domain.errors import (
     EngineUnavailableError,
     InfrastructureError,
-    InvalidSourceError,
-    InvalidSpecError,
-    SandboxNotReadyError,
     StratlabError,
 )
 from stratlab.domain.flag import Flag
 from stratlab.domain.market import Tier
 from stratlab.domain.ports import Clock, FirstJudge, Leases, MarketData, ProgressListener
 from stratlab.domain.trial import (
-    Outcome,
-    SandboxIdentity,
     TrialBatch,
     TrialClaim,
     TrialPurpose,
-    TrialSpec,
 )
+from stratlab.sandbox.attempts import Attempts, check_batch
 from stratlab.sandbox.cgroups import MemberCgroups, mounted_version
 from stratlab.sandbox.containers import Site, Workplace, data_stamp
 from stratlab.sandbox.dealer import Dealer
 from stratlab.sandbox.engine import DockerEngine
 from stratlab.sandbox.host_paths import HostPaths
 from stratlab.sandbox.identity import controller_id, installation_id, socket_root
-from stratlab.sandbox.member import MemberReport
 from stratlab.sandbox.policy import HostTraits, check_limits
 from stratlab.sandbox.pool_stats import PoolStats
 from stratlab.sandbox.readiness import Proof, Readiness
 from stratlab.sandbox.reaper import Reaper
+from stratlab.sandbox.sealed_runs import SealedRuns
 from stratlab.sandbox.seccomp import load_seccomp_profile
 from stratlab.sandbox.sockets import make_socket_root
 from stratlab.sandbox.threads import Threads
@@ -55,10 +43,7 @@ _log = structlog.get_logger(__name__)
 
 DATA_FOLDER: Final = "data"
 """Folder of all data sets below the home directory, as ``market_data`` has it."""
-TRIES: Final = 3
 _PROVE_AGAIN_SECONDS: Final = 5.0
-MAX_SOURCE_BYTES: Final = 1 << 20
-"""What fits into a frame with room to spare; screening allows less."""
 
 
 @final
@@ -119,6 +104,10 @@ class DockerSandbox:
             ),
         )
         self._dealer = Dealer(self._workplace, settings)
+        self._attempts = Attempts(
+            self._dealer, self._readiness, self._workplace.profile.digest, settings.engine_seconds
+        )
+        self._sealed = SealedRuns(self._dealer, self._attempts, market_data)
         self._background: list[asyncio.Task[None]] = []
 
     @classmethod
@@ -243,7 +232,7 @@ class DockerSandbox:
         """
         if not batch.trials:
             return []
-        _check(batch)
+        check_batch(batch)
         proof = await self.prove(batch.runtime)
         check_limits(batch.limits, proof.host)
         self._dealer.know_host(proof.memory_mib)
@@ -253,7 +242,7 @@ class DockerSandbox:
         judge = judge_first
         while pending := [trial for trial in batch.trials if trial.trial_id not in claims]:
             pending = [trial for trial in pending if trial.trial_id in suspects] or pending
-            report = await self._some_claims(
+            report = await self._attempts.some_claims(
                 partial(
                     self._dealer.deal,
                     site,
@@ -274,6 +263,26 @@ class DockerSandbox:
             suspects = report.suspects
             judge = None
         return [claims[trial.trial_id] for trial in batch.trials]
+
+    async def run_sealed(
+        self, batch: TrialBatch, on_progress: ProgressListener
+    ) -> list[TrialClaim]:
+        """Do what :meth:`stratlab.domain.sealed.SealedSandbox.run_sealed` promises.
+
+        Args:
+            batch: What to run.
+            on_progress: Told of every sign of life.
+
+        Raises:
+            SandboxNotReadyError: Image missing or a limit unproven.
+            EngineUnavailableError: No engine answers.
+            EngineError: The engine refused the proof.
+            UnsafeConfigurationError: The policy refuses the batch's limits.
+            InvalidSpecError: The data set is intraday, or the trials do not share one tier.
+            InvalidSourceError: The source cannot be sent.
+            DataSetNotFoundError: No such data set.
+        """
+        return await self._sealed.run(batch, await self.prove(batch.runtime), on_progress)
 
     def _sites(self, proof: Proof, batch: TrialBatch) -> tuple[Site, Site | None]:
         # With what comes next: a campaign whose candidate does well in training validates it.
@@ -298,64 +307,6 @@ class DockerSandbox:
             data_stamp=data_stamp(directory),
         )
 
-    async def _some_claims(
-        self,
-        deal: Callable[[], Awaitable[MemberReport]],
-        site: Site,
-        batch: TrialBatch,
-        pending: Sequence[TrialSpec],
-    ) -> MemberReport:
-        # At least one claim, from the first member that gets that far, or fewer suspects.
-        try:
-            async for attempt in AsyncRetrying(
-                # An engine that hangs is not asked three times.
-                stop=stop_after_attempt(TRIES) | stop_after_delay(self._settings.engine_seconds),
-                wait=wait_random_exponential(multiplier=0.2, max=3.0),
-                retry=retry_if_exception_type((InfrastructureError, EngineUnavailableError)),
-                reraise=True,
-            ):
-                with attempt:
-                    report = await deal()
-                    if report.lost:
-                        campaign_id = batch.campaign_id
-                        _log.warning("trial lost", campaign=campaign_id, reason=report.lost)
-                    if not report.claims and not report.suspects:
-                        raise _TrialLostError(  # noqa: TRY301 - for the retrying around it
-                            report.lost or "the container returned nothing"
-                        )
-                    return report
-        except _TrialLostError as error:
-            return MemberReport((self._infrastructure(site, pending[0], error.message),))
-        except InfrastructureError as error:
-            return MemberReport(
-                tuple(self._infrastructure(site, trial, error.message) for trial in pending)
-            )
-        except SandboxNotReadyError:
-            self._dealer.drain()
-            self._readiness.invalidate(batch.runtime)
-            raise
-        except EngineUnavailableError:
-            self._forget_proofs()
-            raise
-        raise AssertionError("unreachable: tenacity returns or raises")
-
-    def _infrastructure(self, site: Site, trial: TrialSpec, reason: str) -> TrialClaim:
-        return TrialClaim(
-            trial_id=trial.trial_id,
-            outcome=Outcome.INFRASTRUCTURE,
-            reason=f"{reason} ({TRIES} tries)",
-            sandbox=SandboxIdentity(
-                image_id=site.image_id,
-                runtime=site.runtime,
-                seccomp_digest=self._workplace.profile.digest,
-            ),
-        )
-
-    def _forget_proofs(self) -> None:
-        # What waits was made under a proof that no longer holds.
-        self._dealer.drain()
-        self._readiness.invalidate_all()
-
     async def _boot(self) -> None:
         try:
             await self._threads.call(self._reaper.sweep)
@@ -363,7 +314,7 @@ class DockerSandbox:
             _log.warning("reconciling failed, will be tried again", error=str(error))
         self._background.append(
             asyncio.create_task(
-                self._reaper.keep_sweeping(self._threads, self._forget_proofs),
+                self._reaper.keep_sweeping(self._threads, self._attempts.forget_proofs),
                 name="sandbox-reaper",
             )
         )
@@ -375,21 +326,3 @@ class DockerSandbox:
                 await asyncio.sleep(_PROVE_AGAIN_SECONDS)
             else:
                 await self.ready.wait_cleared()
-
-
-class _TrialLostError(InfrastructureError):
-    # The first of the pending trials did not get to its end, for no fault of its own.
-    pass
-
-
-def _check(batch: TrialBatch) -> None:
-    if len({(each.market.data_set, each.window.tier, each.world) for each in batch.trials}) > 1:
-        raise InvalidSpecError("the trials of one batch must share one data set, tier and world")
-    if len({trial.trial_id for trial in batch.trials}) < len(batch.trials):
-        raise InvalidSpecError("the trials of one batch must have different ids")
-    try:
-        size = len(batch.source.encode())
-    except UnicodeEncodeError as error:
-        raise InvalidSourceError("the source is not Unicode text") from error
-    if size > MAX_SOURCE_BYTES:
-        raise InvalidSourceError(f"the source has {size} bytes")

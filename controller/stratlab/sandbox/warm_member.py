@@ -28,6 +28,7 @@ from stratlab.sandbox.engine_facts import ContainerState
 from stratlab.sandbox.entries import FrameViolationError
 from stratlab.sandbox.frames import FrameValidator, HelloSeen, ReadySeen
 from stratlab.sandbox.link import Link, LinkClosedError
+from stratlab.sandbox.sealed_feeder import Feeder
 from stratlab.sandbox.threads import to_the_end
 from stratlab_proto.runner.v1 import runner_service_pb2 as pb
 
@@ -57,13 +58,18 @@ class WarmMember:
         startup_seconds: What it took to get here.
     """
 
-    def __init__(self, workplace: Workplace, site: Site, lease: Lease) -> None:
+    def __init__(
+        self, workplace: Workplace, site: Site, lease: Lease, feeder: Feeder | None = None
+    ) -> None:
         self.site = site
         self.lease = lease
         self.link = Link(socket_directory(workplace, lease), lease.uid)
         self.startup_seconds = 0.0
         self._nonce = secrets.token_bytes(_NONCE_BYTES)
-        self.frames = FrameValidator(self._nonce, workplace.clock.monotonic)
+        self.frames = FrameValidator(
+            self._nonce, workplace.clock.monotonic, sealed=feeder is not None
+        )
+        self._feeder = feeder
         self._workplace = workplace
         self._leased = AsyncExitStack()
         self._assignment: asyncio.Task[None] | None = None
@@ -78,6 +84,7 @@ class WarmMember:
         campaign_id: str,
         lifetime_seconds: float,
         longest_use_seconds: float = 0.0,
+        feeder: Feeder | None = None,
     ) -> Self:
         """Lease, create and start a container and wait until it is warm.
 
@@ -90,6 +97,7 @@ class WarmMember:
             campaign_id: For whom.
             lifetime_seconds: Beyond the start, until anybody may remove it.
             longest_use_seconds: By how much :meth:`assign` may extend that.
+            feeder: What reveals its market to it, where its site has no data.
 
         Raises:
             EngineError: It did not become warm.
@@ -100,7 +108,7 @@ class WarmMember:
         lifetime = startup_seconds + lifetime_seconds + TEARDOWN_SECONDS
         async with AsyncExitStack() as stack:
             lease = await stack.enter_async_context(leased(workplace, site, campaign_id, lifetime))
-            member = cls(workplace, site, lease)
+            member = cls(workplace, site, lease, feeder)
             await member._begin(stack, startup_seconds, longest_use_seconds)
         return member
 
@@ -151,6 +159,8 @@ class WarmMember:
         began = clock.monotonic()
         stack.push_async_callback(lambda: to_the_end(self._die()))
         await self.link.open()
+        if self._feeder is not None:
+            await self._feeder.open(self.link.directory, self.lease.uid)
         await launch(
             self._workplace, self.site, self.lease, self.link.directory, longest_use_seconds
         )
@@ -164,6 +174,8 @@ class WarmMember:
         # Killed before anything else: the rest may take a moment.
         with suppress(InfrastructureError, EngineUnavailableError):
             await kill(self._workplace, self.site, self.lease)
+        if self._feeder is not None:
+            self._feeder.close()
         await self.link.close()
         if self._assignment is not None:
             await self._assignment

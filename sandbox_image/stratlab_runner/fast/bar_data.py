@@ -107,7 +107,7 @@ class FastBarData(BarData):  # type: ignore[misc]  # zipline has no types
             with self._tally.fallback("window"):
                 history = super().history(assets, field, bar_count, frequency)
                 return np.array(history, dtype="float64")
-        return window[:, 0] if type(assets) is Equity else window
+        return window[:, 0] if isinstance(assets, Equity) else window
 
     # What daily and intraday data do in their own way; a place is where the current moment is in
     # the arrays, None where they cannot answer.
@@ -159,7 +159,7 @@ class FastBarData(BarData):  # type: ignore[misc]  # zipline has no types
         return self._seen_place
 
     def _current(self, assets: Any, fields: Any, place: Any) -> Any:  # noqa: PLR0911 - one for each shape
-        is_one = type(assets) is Equity and self._life(assets) is not None
+        is_one = isinstance(assets, Equity) and self._life(assets) is not None
         if not is_one and not self._are_known(assets):
             return NotImplemented
         if type(fields) is str and fields in SPOT_FIELDS:
@@ -187,7 +187,7 @@ class FastBarData(BarData):  # type: ignore[misc]  # zipline has no types
         self, assets: Any, field: Any, bar_count: Any, frequency: Any
     ) -> NDArray[np.float64] | None:
         place = self._place()
-        known = [assets] if type(assets) is Equity else assets
+        known = [assets] if isinstance(assets, Equity) else assets
         is_asked_well = (
             place is not None
             and type(bar_count) is int
@@ -206,7 +206,7 @@ class FastBarData(BarData):  # type: ignore[misc]  # zipline has no types
         if window is None:
             return None
         index = self._index(bar_count, frequency, self._seen_place)
-        if type(assets) is Equity:
+        if isinstance(assets, Equity):
             return pd.Series(window[:, 0], index=index, name=assets)
         return pd.DataFrame(window, index=index, columns=assets)
 
@@ -219,7 +219,7 @@ class FastBarData(BarData):  # type: ignore[misc]  # zipline has no types
             if window is None:
                 return None
             windows.append(window)
-        known = [assets] if type(assets) is Equity else assets
+        known = [assets] if isinstance(assets, Equity) else assets
         if len(set(known)) < len(known):
             return None
         index = self._index(bar_count, frequency, self._seen_place)
@@ -231,7 +231,7 @@ class FastBarData(BarData):  # type: ignore[misc]  # zipline has no types
         return (
             type(assets) in {list, tuple}
             and len(assets) > 0
-            and all(type(asset) is Equity and life(asset) is not None for asset in assets)
+            and all(isinstance(asset, Equity) and life(asset) is not None for asset in assets)
         )
 
 

@@ -1,7 +1,7 @@
 """Zipline's data portal with daily windows and values taken from dense arrays."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,6 @@ SPOT_FIELDS: Final = WINDOW_FIELDS | {"last_traded"}
 _SECOND: Final = 10**9
 
 
-@final
 class FastPortal(SessionPortal):
     """Zipline's portal; what it can prove comes from arrays, all else from zipline.
 
@@ -93,14 +92,14 @@ class FastPortal(SessionPortal):
             return self._lives[asset]
         except KeyError:
             pass
-        column = self._bars.columns.get(asset.sid) if type(asset) is Equity else None
+        column = self._bars.columns.get(asset.sid) if isinstance(asset, Equity) else None
         life = None if column is None else Life(asset, column, self._bars, self._last_minutes)
         self._lives[asset] = life
         return life
 
     def minute_life(self, asset: Any) -> Life | None:
         """Return where an asset is in the arrays, None if its intraday bars are not there."""
-        is_known = type(asset) is Equity and asset.sid in self._minute_columns
+        is_known = isinstance(asset, Equity) and asset.sid in self._minute_columns
         return self.life(asset) if is_known else None
 
     def session_value(self, asset: Any, life: Life, field: str, row: int) -> Any:

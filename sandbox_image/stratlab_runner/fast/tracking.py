@@ -131,6 +131,10 @@ class LeanLedger(Ledger):  # type: ignore[misc]  # zipline has no types
         self.position_tracker = LeanPositionTracker(data_frequency)
         self._ex_days: frozenset[int] | None = None
 
+    def forget_actions(self) -> None:
+        """Look anew on which days dividends are."""
+        self._ex_days = None
+
     def end_of_session(self, session_ix: int) -> None:
         """Keep the day's returns; the series shows the same memory."""
         self.daily_returns_array[session_ix] = self.todays_returns
@@ -217,6 +221,10 @@ class LeanTracker(MetricsTracker):  # type: ignore[misc]  # zipline has no types
         closes = schedule.last_minutes_nanos.tolist()
         days = schedule.sessions_nanos.tolist()
         self._hours = dict(zip(days, zip(opens, closes, strict=True), strict=True))
+
+    def forget_actions(self) -> None:
+        """Look anew on which days dividends are."""
+        self._ledger.forget_actions()
 
     def handle_market_open(self, session_label: pd.Timestamp, data_portal: Any) -> None:
         """Begin a session, as zipline does."""

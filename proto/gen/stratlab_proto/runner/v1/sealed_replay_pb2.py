@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from stratlab_proto.runner.v1 import runner_service_pb2 as stratlab_dot_runner_dot_v1_dot_runner__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&stratlab/runner/v1/sealed_replay.proto\x12\x12stratlab.runner.v1\x1a\'stratlab/runner/v1/runner_service.proto\"\xd3\x01\n\x07Opening\x12\x10\n\x08\x64\x61ta_set\x18\x01 \x01(\t\x12\x0c\n\x04tier\x18\x02 \x01(\t\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\x10\n\x08\x63\x61lendar\x18\x04 \x01(\t\x12\x15\n\rfirst_session\x18\x05 \x01(\t\x12\x14\n\x0clast_session\x18\x06 \x01(\t\x12\x15\n\rpast_sessions\x18\x07 \x01(\r\x12\x13\n\x0bmost_assets\x18\x08 \x01(\r\x12-\n\x08listings\x18\t \x03(\x0b\x32\x1b.stratlab.runner.v1.Listing\"&\n\x07Listing\x12\x0b\n\x03sid\x18\x01 \x01(\r\x12\x0e\n\x06symbol\x18\x02 \x01(\t\"\xe2\x01\n\x06Reveal\x12\x10\n\x08sessions\x18\x01 \x03(\x03\x12\x0c\n\x04\x62\x61rs\x18\x02 \x01(\x0c\x12)\n\x06\x62irths\x18\x03 \x03(\x0b\x32\x19.stratlab.runner.v1.Birth\x12)\n\x06\x64\x65\x61ths\x18\x04 \x03(\x0b\x32\x19.stratlab.runner.v1.Death\x12-\n\x06splits\x18\x05 \x03(\x0b\x32\x1d.stratlab.runner.v1.SplitNews\x12\x33\n\tdividends\x18\x06 \x03(\x0b\x32 .stratlab.runner.v1.DividendNews\"F\n\x05\x42irth\x12,\n\x07listing\x18\x01 \x01(\x0b\x32\x1b.stratlab.runner.v1.Listing\x12\x0f\n\x07session\x18\x02 \x01(\x03\"%\n\x05\x44\x65\x61th\x12\x0b\n\x03sid\x18\x01 \x01(\r\x12\x0f\n\x07session\x18\x02 \x01(\x03\"8\n\tSplitNews\x12\x0b\n\x03sid\x18\x01 \x01(\r\x12\x0f\n\x07session\x18\x02 \x01(\x03\x12\r\n\x05ratio\x18\x03 \x01(\x01\"Q\n\x0c\x44ividendNews\x12\x0b\n\x03sid\x18\x01 \x01(\r\x12\x0f\n\x07session\x18\x02 \x01(\x03\x12\x13\n\x0bpay_session\x18\x03 \x01(\x03\x12\x0e\n\x06\x61mount\x18\x04 \x01(\x01\"\xb4\x01\n\x06\x43ommit\x12-\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1c.stratlab.runner.v1.LogEntry\x12-\n\x04next\x18\x02 \x01(\x0e\x32\x1f.stratlab.runner.v1.Commit.Next\"L\n\x04Next\x12\x14\n\x10NEXT_UNSPECIFIED\x10\x00\x12\x0f\n\x0bNEXT_COMMIT\x10\x01\x12\x0f\n\x0bNEXT_REVEAL\x10\x02\x12\x0c\n\x08NEXT_END\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&stratlab/runner/v1/sealed_replay.proto\x12\x12stratlab.runner.v1\x1a\'stratlab/runner/v1/runner_service.proto\"\xd3\x01\n\x07Opening\x12\x10\n\x08\x64\x61ta_set\x18\x01 \x01(\t\x12\x0c\n\x04tier\x18\x02 \x01(\t\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\x10\n\x08\x63\x61lendar\x18\x04 \x01(\t\x12\x15\n\rfirst_session\x18\x05 \x01(\t\x12\x14\n\x0clast_session\x18\x06 \x01(\t\x12\x15\n\rpast_sessions\x18\x07 \x01(\r\x12\x13\n\x0bmost_assets\x18\x08 \x01(\r\x12-\n\x08listings\x18\t \x03(\x0b\x32\x1b.stratlab.runner.v1.Listing\"&\n\x07Listing\x12\x0b\n\x03sid\x18\x01 \x01(\r\x12\x0e\n\x06symbol\x18\x02 \x01(\t\"\xef\x01\n\x06Reveal\x12\x10\n\x08sessions\x18\x01 \x03(\x03\x12\x0c\n\x04\x62\x61rs\x18\x02 \x01(\x0c\x12)\n\x06\x62irths\x18\x03 \x03(\x0b\x32\x19.stratlab.runner.v1.Birth\x12)\n\x06\x64\x65\x61ths\x18\x04 \x03(\x0b\x32\x19.stratlab.runner.v1.Death\x12-\n\x06splits\x18\x05 \x03(\x0b\x32\x1d.stratlab.runner.v1.SplitNews\x12\x33\n\tdividends\x18\x06 \x03(\x0b\x32 .stratlab.runner.v1.DividendNews\x12\x0b\n\x03\x65nd\x18\x07 \x01(\x08\"F\n\x05\x42irth\x12,\n\x07listing\x18\x01 \x01(\x0b\x32\x1b.stratlab.runner.v1.Listing\x12\x0f\n\x07session\x18\x02 \x01(\x03\"%\n\x05\x44\x65\x61th\x12\x0b\n\x03sid\x18\x01 \x01(\r\x12\x0f\n\x07session\x18\x02 \x01(\x03\"8\n\tSplitNews\x12\x0b\n\x03sid\x18\x01 \x01(\r\x12\x0f\n\x07session\x18\x02 \x01(\x03\x12\r\n\x05ratio\x18\x03 \x01(\x01\"Q\n\x0c\x44ividendNews\x12\x0b\n\x03sid\x18\x01 \x01(\r\x12\x0f\n\x07session\x18\x02 \x01(\x03\x12\x13\n\x0bpay_session\x18\x03 \x01(\x03\x12\x0e\n\x06\x61mount\x18\x04 \x01(\x01\"\xb4\x01\n\x06\x43ommit\x12-\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1c.stratlab.runner.v1.LogEntry\x12-\n\x04next\x18\x02 \x01(\x0e\x32\x1f.stratlab.runner.v1.Commit.Next\"L\n\x04Next\x12\x14\n\x10NEXT_UNSPECIFIED\x10\x00\x12\x0f\n\x0bNEXT_COMMIT\x10\x01\x12\x0f\n\x0bNEXT_REVEAL\x10\x02\x12\x0c\n\x08NEXT_END\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,17 +37,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTING']._serialized_start=317
   _globals['_LISTING']._serialized_end=355
   _globals['_REVEAL']._serialized_start=358
-  _globals['_REVEAL']._serialized_end=584
-  _globals['_BIRTH']._serialized_start=586
-  _globals['_BIRTH']._serialized_end=656
-  _globals['_DEATH']._serialized_start=658
-  _globals['_DEATH']._serialized_end=695
-  _globals['_SPLITNEWS']._serialized_start=697
-  _globals['_SPLITNEWS']._serialized_end=753
-  _globals['_DIVIDENDNEWS']._serialized_start=755
-  _globals['_DIVIDENDNEWS']._serialized_end=836
-  _globals['_COMMIT']._serialized_start=839
-  _globals['_COMMIT']._serialized_end=1019
-  _globals['_COMMIT_NEXT']._serialized_start=943
-  _globals['_COMMIT_NEXT']._serialized_end=1019
+  _globals['_REVEAL']._serialized_end=597
+  _globals['_BIRTH']._serialized_start=599
+  _globals['_BIRTH']._serialized_end=669
+  _globals['_DEATH']._serialized_start=671
+  _globals['_DEATH']._serialized_end=708
+  _globals['_SPLITNEWS']._serialized_start=710
+  _globals['_SPLITNEWS']._serialized_end=766
+  _globals['_DIVIDENDNEWS']._serialized_start=768
+  _globals['_DIVIDENDNEWS']._serialized_end=849
+  _globals['_COMMIT']._serialized_start=852
+  _globals['_COMMIT']._serialized_end=1032
+  _globals['_COMMIT_NEXT']._serialized_start=956
+  _globals['_COMMIT_NEXT']._serialized_end=1032
 # @@protoc_insertion_point(module_scope)

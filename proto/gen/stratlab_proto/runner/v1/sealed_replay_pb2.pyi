@@ -118,11 +118,14 @@ class Reveal(_message.Message):
     DEATHS_FIELD_NUMBER: _builtins.int
     SPLITS_FIELD_NUMBER: _builtins.int
     DIVIDENDS_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
     bars: _builtins.bytes
     """Unsigned 32-bit numbers, least significant byte first: for each session open, high, low, close
     (thousandths; 0: no bar) and volume, and in each of those one for each listed asset, in the
     order of listing.
     """
+    end: _builtins.bool
+    """Nothing more: the answer to the last Commit."""
     @_builtins.property
     def sessions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """UTC epoch seconds of the midnight of each."""
@@ -152,10 +155,11 @@ class Reveal(_message.Message):
         deaths: _abc.Iterable[Global___Death] | None = ...,
         splits: _abc.Iterable[Global___SplitNews] | None = ...,
         dividends: _abc.Iterable[Global___DividendNews] | None = ...,
+        end: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bars", b"bars", "births", b"births", "deaths", b"deaths", "dividends", b"dividends", "sessions", b"sessions", "splits", b"splits"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bars", b"bars", "births", b"births", "deaths", b"deaths", "dividends", b"dividends", "end", b"end", "sessions", b"sessions", "splits", b"splits"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -298,7 +302,7 @@ class Commit(_message.Message):
         NEXT_REVEAL: Commit._Next.ValueType  # 2
         """The bars of the next session."""
         NEXT_END: Commit._Next.ValueType  # 3
-        """An empty Reveal: the trial is over."""
+        """The last Reveal, which is empty: the trial is over."""
 
     class Next(_Next, metaclass=_NextEnumTypeWrapper):
         """What the trial waits for."""
@@ -310,7 +314,7 @@ class Commit(_message.Message):
     NEXT_REVEAL: Commit.Next.ValueType  # 2
     """The bars of the next session."""
     NEXT_END: Commit.Next.ValueType  # 3
-    """An empty Reveal: the trial is over."""
+    """The last Reveal, which is empty: the trial is over."""
 
     ENTRIES_FIELD_NUMBER: _builtins.int
     NEXT_FIELD_NUMBER: _builtins.int

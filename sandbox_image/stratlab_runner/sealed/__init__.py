@@ -1,0 +1,1 @@
+"""Sealed replay: zipline over a market that the controller reveals bar by bar."""
