@@ -37,6 +37,8 @@ WORKS = {
     *("RunBacktest", "ValidateStrategy", "MeasureSensitivity"),
 }
 
+OPERATES = {"OpenHoldout"}
+
 
 def services() -> list[ServiceDescriptor]:
     return [each for file in FILES for each in file.DESCRIPTOR.services_by_name.values()]
@@ -50,14 +52,15 @@ METHODS = sorted(
 def test_every_rpc_of_every_service_is_in_the_table() -> None:
     assert set(METHODS) == set(REQUIRED_ROLES) | OPEN_METHODS
     assert not set(REQUIRED_ROLES) & OPEN_METHODS
-    assert len(METHODS) == 20
+    assert len(METHODS) == 21
 
 
 def test_reading_needs_a_viewer_and_working_a_researcher() -> None:
     names = {method.rpartition("/")[2]: role for method, role in REQUIRED_ROLES.items()}
     assert {name for name, role in names.items() if role is Role.VIEWER} == READS
     assert {name for name, role in names.items() if role is Role.RESEARCHER} == WORKS
-    assert len(READS) + len(WORKS) == len(REQUIRED_ROLES)
+    assert {name for name, role in names.items() if role is Role.OPERATOR} == OPERATES
+    assert len(READS) + len(WORKS) + len(OPERATES) == len(REQUIRED_ROLES)
 
 
 @pytest.mark.parametrize("role", Role)
@@ -69,7 +72,10 @@ async def test_role_decides_for_every_method(served: ServedNetwork, role: Role) 
             assert status not in {"UNAUTHENTICATED", "UNIMPLEMENTED", "INTERNAL"}, method
             if status != "PERMISSION_DENIED":
                 allowed.add(method.rpartition("/")[2])
-    assert allowed == READS | {"Check"} | (WORKS if role >= Role.RESEARCHER else set())
+    expected = READS | {"Check"}
+    expected |= WORKS if role >= Role.RESEARCHER else set()
+    expected |= OPERATES if role >= Role.OPERATOR else set()
+    assert allowed == expected
 
 
 async def test_without_a_token_only_the_health_check_answers(served: ServedNetwork) -> None:

@@ -108,6 +108,7 @@ class FakeManager:
         self.bus = EventBus()
         self.created: list[CampaignSpec] = []
         self.raises: Exception | None = None
+        self.opened: list[tuple[str, str, int]] = []
         workshop = SimpleNamespace(repository=repository, bus=self.bus)
         self._real = CampaignManager(workshop, None)  # type: ignore[arg-type]  # watch needs no more
         self.watch = self._real.watch
@@ -131,6 +132,13 @@ class FakeManager:
     async def approve(self, campaign_id: str, actor: str, *, decline: bool) -> Campaign:
         state = CampaignState.CODE_GENERATED if decline else CampaignState.CAMPAIGN_RUNNING
         return self.move(campaign_id, state, actor)
+
+    async def open_holdout(self, campaign_id: str, actor: str, *, iteration: int) -> Campaign:
+        if self.raises:
+            raise self.raises
+        campaign = await asyncio.to_thread(self.repository.get_campaign, campaign_id)
+        self.opened.append((campaign_id, actor, iteration))
+        return campaign
 
     async def cancel(self, campaign_id: str, actor: str) -> Campaign:
         return self.move(campaign_id, CampaignState.CANCELLED, actor)

@@ -30,6 +30,10 @@ class CampaignControl(Protocol):
         """Continue a campaign that is paused for review."""
         ...
 
+    async def open_holdout(self, campaign_id: str, actor: str, *, iteration: int) -> Campaign:
+        """Open the holdout for a candidate and reach the verdict anew; 0 for the finalist."""
+        ...
+
     async def cancel(self, campaign_id: str, actor: str) -> Campaign:
         """End a campaign."""
         ...

@@ -116,6 +116,16 @@ class CampaignServicer(rpc.CampaignServiceServicer):
         approve = partial(self._backend.manager.approve, decline=request.decline)
         return await self._steer(request.name, approve)
 
+    async def OpenHoldout(self, request: pb.OpenHoldoutRequest, context: _Context) -> pb.Campaign:
+        """Open the holdout for a candidate of a completed campaign; only operators get here."""
+        if request.iteration < 0:
+            raise InvalidInputError("iteration: is negative", field="iteration")
+        campaign_id, caller = parse_campaign(request.name), current_caller()
+        manager = self._backend.manager
+        return await self._described(
+            await manager.open_holdout(campaign_id, caller.name, iteration=request.iteration)
+        )
+
     async def CancelCampaign(
         self, request: pb.CancelCampaignRequest, context: _Context
     ) -> pb.Campaign:
@@ -221,7 +231,8 @@ class CampaignServicer(rpc.CampaignServiceServicer):
         repository = self._backend.repository
         entries = await asyncio.to_thread(repository.hall_of_fame, campaign.id)
         stats = await asyncio.to_thread(self._stats.of, campaign)
-        return campaign_to_proto(campaign, hall_of_fame=entries, stats=stats)
+        openings = await asyncio.to_thread(repository.holdout_openings, campaign_id=campaign.id)
+        return campaign_to_proto(campaign, hall_of_fame=entries, stats=stats, openings=openings)
 
 
 # Watchers of one campaign get the same message: making it costs more than sending it.

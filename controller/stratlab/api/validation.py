@@ -23,8 +23,10 @@ from stratlab.domain.errors import (
     InvalidSourceError,
     InvalidSpecError,
 )
+from stratlab.domain.examination import HoldoutMode
 from stratlab.domain.gates import Gates
 from stratlab.domain.market import CostModel, CostModelKind, DataSet
+from stratlab.domain.robustness import Arm
 from stratlab.domain.search import (
     DEFAULT_SCREEN_POINTS,
     Islands,
@@ -160,6 +162,8 @@ class _SpecDocument(_Document):
     runtime: _Runtime = ""
     engine: Engine = _SPEC.engine
     review: ReviewMode = _SPEC.review
+    holdout: HoldoutMode = _SPEC.holdout
+    arms: tuple[Arm, ...] = Field(default=(), max_length=len(Arm))
     parameter_search: _ParameterSearchDocument = _ParameterSearchDocument()
     islands: _IslandsDocument = _IslandsDocument()
 
@@ -171,6 +175,13 @@ class _SpecDocument(_Document):
                 raise ValueError("a market set needs at least one symbol")
             _require_distinct(symbols)
         return markets
+
+    @field_validator("arms")
+    @classmethod
+    def _arms_differ(cls, arms: tuple[Arm, ...]) -> tuple[Arm, ...]:
+        if len(set(arms)) < len(arms):
+            raise ValueError("an arm is named twice")
+        return arms
 
     @field_validator("parameter_space")
     @classmethod

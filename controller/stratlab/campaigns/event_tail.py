@@ -21,7 +21,7 @@ class News:
     Attributes:
         events: The next events in order, not always all of them.
         is_final: Whether the campaign was final before they were read; then, once there are no
-            more events, there never will be.
+            more events, only an opening of the holdout brings new ones.
     """
 
     events: Sequence[Event]

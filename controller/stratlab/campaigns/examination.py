@@ -91,9 +91,7 @@ class Examiner:
     async def examine(
         self, campaign: Campaign, iteration: Iteration, notify: Listener
     ) -> Examination:
-        """Make every check of a finalist; the holdout is opened only after all other rules passed.
-
-        The lab opens it once in a campaign and in no other mode than ``once_for_finalist``.
+        """Make every check but that of the holdout.
 
         Raises:
             UnavailableError: Nothing can be run at all; nothing is lost.
@@ -101,7 +99,19 @@ class Examiner:
         await self.admit(campaign, iteration, notify)
         for name, make in self._checks(campaign, iteration, notify).items():
             await self._check(campaign, iteration, name, make, notify)
-        done = await asyncio.to_thread(self._stored, iteration)
+        return await asyncio.to_thread(self._stored, iteration)
+
+    async def examine_finalist(
+        self, campaign: Campaign, iteration: Iteration, notify: Listener
+    ) -> Examination:
+        """Make every check of a finalist; the holdout is opened only after all other rules passed.
+
+        The lab opens it once in a campaign and in no other mode than ``once_for_finalist``.
+
+        Raises:
+            UnavailableError: Nothing can be run at all; nothing is lost.
+        """
+        done = await self.examine(campaign, iteration, notify)
         if campaign.spec.holdout is HoldoutMode.MANUAL or not may_open_holdout(done):
             return done
         openings = await asyncio.to_thread(
@@ -126,6 +136,15 @@ class Examiner:
         if robustness is not None:
             checks[CheckName.ROBUSTNESS] = lambda: robustness.examine(campaign, iteration, notify)
         return checks
+
+    def enter_opening(self, campaign: Campaign, subject: Subject, actor: str) -> None:
+        """Enter an opening of the holdout into the ledger, before anything is run.
+
+        Raises:
+            InvalidSpecError: The data set has no holdout.
+        """
+        if self._desks.holdout is not None:
+            self._desks.holdout.open(campaign, subject, actor)
 
     async def open_holdout(
         self, campaign: Campaign, iteration: Iteration, actor: str, notify: Listener

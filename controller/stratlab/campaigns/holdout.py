@@ -76,18 +76,22 @@ class Holdout:
             UnavailableError: Nothing can be run at all; the opening stays in the ledger.
             InvalidSpecError: The data set has no holdout, or cannot be replayed sealed.
         """
+        opening = await uninterrupted(lambda: self.open(campaign, subject, actor))
         data_set = await asyncio.to_thread(self._market_data.get, campaign.spec.data_set)
         specs = _trials(campaign, subject, data_set)
-        opening = await uninterrupted(lambda: self._opened(campaign, subject, specs, actor))
         results = await self._sealed.run(campaign, iteration, specs, notify)
         return await asyncio.to_thread(self._judged, campaign, opening, results)
 
-    def _opened(
-        self, campaign: Campaign, subject: Subject, specs: Sequence[TrialSpec], actor: str
-    ) -> HoldoutOpening:
+    def open(self, campaign: Campaign, subject: Subject, actor: str) -> HoldoutOpening:
+        """Enter an opening into the ledger and the audit; one that is there already is returned.
+
+        Raises:
+            InvalidSpecError: The data set has no holdout.
+        """
         before = self.last_opening(subject)
         if before is not None:
             return before
+        specs = _trials(campaign, subject, self._market_data.get(campaign.spec.data_set))
         now = self._clock.now()
         with self._repository.transaction() as transaction:
             opening = transaction.open_holdout(

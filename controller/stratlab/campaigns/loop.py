@@ -6,7 +6,6 @@ of what is stored and of the campaign's seed: a repeated step gives the same res
 """
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import final
@@ -23,6 +22,7 @@ from stratlab.campaigns.transitions import record_transition
 from stratlab.campaigns.trials import Listener
 from stratlab.campaigns.twins import Twins
 from stratlab.campaigns.uninterrupted import uninterrupted
+from stratlab.campaigns.watching import listener
 from stratlab.campaigns.workshop import Step, Workshop
 from stratlab.domain.campaign import (
     REVIEW_DECLINED_REASON,
@@ -38,7 +38,6 @@ from stratlab.domain.events import EventKind
 from stratlab.domain.generation import GenerationRequest
 from stratlab.domain.search import ReviewMode
 from stratlab.domain.strategy import Author, ScreeningReport
-from stratlab.domain.trial import TrialProgress
 from stratlab.evaluation import finalist_of
 
 
@@ -199,15 +198,7 @@ class CampaignLoop:
         return step
 
     def _listener(self) -> Listener:
-        bus, campaign_id = self._workshop.bus, self._campaign.id
-        event_loop = asyncio.get_running_loop()
-
-        def notify(progress: TrialProgress | None) -> None:
-            # Progress may come from any thread.
-            with contextlib.suppress(RuntimeError):
-                event_loop.call_soon_threadsafe(bus.notify, campaign_id, progress)
-
-        return notify
+        return listener(self._workshop.bus, self._campaign.id)
 
     def _remaining_seconds(self) -> float | None:
         bound = self._campaign.spec.stop_rules.max_wall_seconds
@@ -285,7 +276,8 @@ class CampaignLoop:
         champion, finalist = finalist_of(ranked), None
         if champion is not None:
             iteration = await self._iteration(champion.iteration)
-            finalist = await shop.examiner.examine(campaign, iteration, self._listener())
+            finalist = await shop.examiner.examine_finalist(campaign, iteration, self._listener())
+        await shop.arms.keep(campaign, self._listener())
         concluded, event = await asyncio.to_thread(
             conclude, shop.repository, campaign, finalist, str(stop)
         )

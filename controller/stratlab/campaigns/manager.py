@@ -2,16 +2,19 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, Final, final
 
 import structlog
 
-from stratlab.campaigns.event_tail import News
 from stratlab.campaigns.loop import CampaignLoop
+from stratlab.campaigns.second_look import SecondLook
+from stratlab.campaigns.spec_checks import check_markets
 from stratlab.campaigns.transitions import record_transition
 from stratlab.campaigns.uninterrupted import uninterrupted
+from stratlab.campaigns.watching import follow
 from stratlab.campaigns.workshop import Workshop
 from stratlab.domain.access import OWNER
 from stratlab.domain.campaign import (
@@ -23,7 +26,6 @@ from stratlab.domain.campaign import (
 )
 from stratlab.domain.errors import (
     InfrastructureError,
-    InvalidSpecError,
     StratlabError,
     UnavailableError,
     WrongStateError,
@@ -36,7 +38,6 @@ from stratlab.domain.trial import TrialProgress
 _LOG = structlog.get_logger(__name__)
 SETTLE_AGAIN_SECONDS: Final = 2.0
 """Between the tries to store that a campaign is paused, while the store cannot be written."""
-_EVENT_PAGE = 500
 _FILES_POLL_SECONDS = 0.1
 # The newest campaigns whose reports are checked at start, in case a crash came between.
 _REPORTS_CHECKED = 50
@@ -53,6 +54,7 @@ class CampaignManager:
         self._stalls: dict[str, StratlabError] = {}
         self._calls: set[asyncio.Task[Campaign]] = set()
         self._locks: dict[str, asyncio.Lock] = {}
+        self._second_look = SecondLook(workshop)
 
     async def start(self) -> None:
         """Continue every campaign that was working when the last controller ended."""
@@ -60,6 +62,8 @@ class CampaignManager:
         for campaign in await asyncio.to_thread(repository.unfinished_campaigns):
             _LOG.info("campaign_continued", campaign=campaign.id, state=campaign.state.value)
             self._spawn(campaign)
+        for campaign, iteration in await asyncio.to_thread(self._second_look.unfinished):
+            self._keep(campaign.id, self._second_look.run(campaign, iteration))
         newest = await asyncio.to_thread(repository.list_campaigns, limit=_REPORTS_CHECKED)
         for campaign in newest:
             if campaign.state.is_final:
@@ -89,7 +93,7 @@ class CampaignManager:
             AlreadyExistsError: The request id was used with another specification.
         """
         data_set = await asyncio.to_thread(self._market_data.get, spec.data_set)
-        _check_markets(spec, data_set.symbols, data_set.timeframe)
+        check_markets(spec, data_set.symbols, data_set.timeframe)
         # Milliseconds now, against hours of search on bytes that somebody changed.
         await asyncio.to_thread(self._market_data.verify, spec.data_set)
         now = self._workshop.clock.now()
@@ -203,6 +207,34 @@ class CampaignManager:
             self._spawn(decided)
             return decided
 
+    async def open_holdout(
+        self, campaign_id: str, actor: str = OWNER.name, *, iteration: int = 0
+    ) -> Campaign:
+        """Open the holdout for a candidate of a completed campaign; its new verdict follows.
+
+        Args:
+            campaign_id: Which one.
+            actor: Who opens it.
+            iteration: Of the candidate; 0 for the one that the verdict is about.
+
+        Raises:
+            NotFoundError: No campaign has that id, or its hall of fame no such candidate.
+            WrongStateError: The search has not ended, or the candidate has seen the holdout.
+            InvalidSpecError: The data set has no holdout.
+        """
+        return await self._to_its_end(self._open_holdout(campaign_id, actor, iteration))
+
+    async def _open_holdout(self, campaign_id: str, actor: str, number: int) -> Campaign:
+        async with self._lock(campaign_id):
+            campaign = await self._stored(campaign_id)
+            if campaign_id in self._tasks:
+                raise WrongStateError(
+                    f"campaign {campaign_id} is being examined", state=campaign.state
+                )
+            begun = await uninterrupted(lambda: self._second_look.begin(campaign, number, actor))
+            self._keep(campaign_id, self._second_look.run(campaign, begun))
+            return campaign
+
     async def watch(
         self, campaign_id: str, *, after: int, include_progress: bool
     ) -> AsyncIterator[Event | TrialProgress]:
@@ -214,41 +246,28 @@ class CampaignManager:
             NotFoundError: No campaign has that id.
         """
         await self._stored(campaign_id)
-        repository = self._workshop.repository
+        items = follow(
+            self._workshop.repository,
+            self._workshop.bus,
+            campaign_id,
+            after,
+            came_to_rest=lambda: self._came_to_rest(campaign_id),
+            stall=lambda: self._stalls.get(campaign_id),
+        )
+        async with aclosing(items) as stream:
+            async for item in stream:
+                if include_progress or isinstance(item, Event):
+                    yield item
 
-        def load(number: int) -> News:
-            # The state is read first: events stored before it became final are then seen.
-            is_final = repository.get_campaign(campaign_id).state.is_final
-            return News(repository.events(campaign_id, after=number, limit=_EVENT_PAGE), is_final)
-
-        async def read(number: int) -> News:
-            return await asyncio.to_thread(load, number)
-
-        with self._workshop.bus.subscribe(campaign_id) as subscription:
-            last = after
-            while True:
-                news = await subscription.tail.after(last, read)
-                for event in news.events:
-                    last = event.number
-                    yield event
-                if news.events:
-                    continue
-                if news.is_final:
-                    await self._files_written(campaign_id)
-                    return
-                if stall := self._stalls.get(campaign_id):
-                    raise stall.with_traceback(None)
-                for progress in await subscription.wait():
-                    if include_progress:
-                        yield progress
-
-    async def _files_written(self, campaign_id: str) -> None:
-        # They follow the last step, in the task that stored it or under the lock; where the
+    async def _came_to_rest(self, campaign_id: str) -> bool:
+        # Files follow the last step, in the task that stored it or under the lock; where the
         # disk is full, nobody is kept waiting for them.
+        waited = False
         while (task := self._tasks.get(campaign_id)) and campaign_id not in self._stalls:
             await asyncio.wait([task], timeout=_FILES_POLL_SECONDS)
+            waited = True
         async with self._lock(campaign_id):
-            pass
+            return not waited
 
     def _spawn(self, campaign: Campaign) -> None:
         if campaign.id not in self._tasks:
@@ -375,22 +394,3 @@ class CampaignManager:
 
 def _waits_for_review(campaign: Campaign) -> bool:
     return campaign.state is CampaignState.PAUSED and campaign.state_reason == REVIEW_REASON
-
-
-def _check_markets(spec: CampaignSpec, known: Sequence[str], timeframe: str) -> None:
-    unknown = sorted({symbol for market in spec.markets for symbol in market} - set(known))
-    if unknown:
-        raise InvalidSpecError(
-            f"data set {spec.data_set} has no {', '.join(unknown)}",
-            hint=f"Use some of {', '.join(known)}.",
-            field="markets",
-        )
-    if not spec.markets or not all(spec.markets):
-        raise InvalidSpecError("a market set is empty", hint="Name at least one symbol.")
-    wrong = [frame for frame in spec.timeframes if frame != timeframe]
-    if wrong or not spec.timeframes:
-        raise InvalidSpecError(
-            f"data set {spec.data_set} has bars of {timeframe}, not {', '.join(wrong)}",
-            hint=f"Use the timeframe {timeframe}.",
-            field="timeframes",
-        )

@@ -164,6 +164,10 @@ class _NoController:
         del campaign_id, actor, decline
         raise _nobody_runs()
 
+    async def open_holdout(self, campaign_id: str, actor: str, *, iteration: int) -> Campaign:
+        del campaign_id, actor, iteration
+        raise _nobody_runs()
+
     def watch(
         self, campaign_id: str, *, after: int, include_progress: bool
     ) -> AsyncIterator[Event | TrialProgress]:

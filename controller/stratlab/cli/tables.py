@@ -55,6 +55,20 @@ def iterations_table(iterations: Iterable[campaign_service_pb2.Iteration]) -> Ta
     return table
 
 
+def rules_table(verdict: campaign_service_pb2.Verdict) -> Table:
+    """Return one row per rule of a promotion."""
+    table = _table("rule", "status", "value", "bound", "evidence")
+    for rule in plain(verdict)["rules"]:
+        table.add_row(
+            rule["rule"],
+            rule["status"],
+            figure(rule["value"]),
+            f"{rule['bound']:g}",
+            clean(rule["evidence"]),
+        )
+    return table
+
+
 def metrics_table(columns: Sequence[tuple[str, common_pb2.Metrics | None]]) -> Table:
     """Return one row per metric and one column per (title, metrics)."""
     table = _table("metric")

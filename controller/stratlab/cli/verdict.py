@@ -5,7 +5,7 @@ from stratlab.cli.evolution import lineage_records, print_evolution
 from stratlab.cli.exit_codes import ExitCode
 from stratlab.cli.output import plain, print_caveats, print_json, print_line, print_table
 from stratlab.cli.review import next_line, print_findings, waits_for_review
-from stratlab.cli.tables import iterations_table, metrics_table
+from stratlab.cli.tables import iterations_table, metrics_table, rules_table
 from stratlab.client import Client
 from stratlab.client.errors import error_classes
 from stratlab.domain.campaign import REVIEW_REASON
@@ -65,15 +65,29 @@ def print_campaign(client: Client, campaign: pb.Campaign, report: str, *, as_jso
         _print_best(campaign, iterations)
         print_line()
         print_line(f"Verdict: {record['verdict']['kind']}")
-        for reason in campaign.verdict.reasons:
+        # With rules, the reasons between the first and the last one repeat the table.
+        reasons = campaign.verdict.reasons
+        for reason in [reasons[0], reasons[-1]] if campaign.verdict.rules else reasons:
             print_line(f"- {reason}")
+        if campaign.verdict.rules:
+            print_table(rules_table(campaign.verdict))
         if campaign.verdict.missing_checks:
             missing = ", ".join(campaign.verdict.missing_checks)
             print_line(f"Checks that a promotion needs and that did not run: {missing}")
+        for opening in campaign.holdout_openings:
+            print_line(_opening(opening))
         print_line(f"Result hash: {campaign.result_hash}")
     print_caveats(data_caveats(client, campaign))
     if report:
         print_line(f"Report: {report}")
+
+
+def _opening(opening: pb.HoldoutOpening) -> str:
+    who = opening.actor or "the lab"
+    return (
+        f"Holdout opening {opening.number}: {who} for iteration {opening.iteration} on "
+        f"{opening.time.ToJsonString()[:10]}, look {opening.looks} at {opening.data_set}"
+    )
 
 
 def campaign_exit_code(campaign: pb.Campaign) -> ExitCode:

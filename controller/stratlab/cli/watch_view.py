@@ -137,8 +137,8 @@ class WatchView:
             case "hall_of_fame_changed" if values["champion"].string_value != self._champion:
                 self._champion = values["champion"].string_value
                 line = f"new champion, score {values['score'].number_value:.4f}"
-            case "verdict_reached":
-                line = f"verdict {values['verdict'].string_value}"
+            case _:
+                line = _judging(kind, values)
         return line
 
     def _on_evaluation(self, event: pb.Event) -> str:
@@ -153,7 +153,21 @@ class WatchView:
         return f"iteration {self.iteration} score {score:.4f}, best {self.best_score:.4f}"
 
 
-def _screening(values: Any) -> str:  # noqa: ANN401 (proto containers have no useful types)
+def _judging(kind: str, values: Any) -> str:  # noqa: ANN401 (proto containers have no useful types)
+    match kind:
+        case "check_finished":
+            told = values["failure"].string_value or values["outcome"].string_value or "done"
+            return f"check {values['check'].string_value}: {told}"
+        case "holdout_opened":
+            look = int(values["looks"].number_value)
+            return f"holdout opened, look {look} at {values['data_set'].string_value}"
+        case "verdict_reached":
+            return f"verdict {values['verdict'].string_value}"
+        case _:
+            return ""
+
+
+def _screening(values: Any) -> str:  # noqa: ANN401 (the same)
     findings = [item.struct_value.fields for item in values["findings"].list_value.values]
     told = [
         f"{finding['severity'].string_value} {finding['rule'].string_value}{_at(finding)}"

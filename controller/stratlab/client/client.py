@@ -158,6 +158,11 @@ class Client:
         request = campaign_service_pb2.ApproveCampaignRequest(name=_name(campaign), decline=decline)
         return self._once(self._campaigns.ApproveCampaign, request)
 
+    def open_holdout(self, campaign: str, *, iteration: int = 0) -> campaign_service_pb2.Campaign:
+        """Open the holdout for a candidate of a completed campaign; watch it for the verdict."""
+        request = campaign_service_pb2.OpenHoldoutRequest(name=_name(campaign), iteration=iteration)
+        return self._once(self._campaigns.OpenHoldout, request)
+
     def cancel_campaign(self, campaign: str) -> campaign_service_pb2.Campaign:
         """End a campaign."""
         request = campaign_service_pb2.CancelCampaignRequest(name=_name(campaign))

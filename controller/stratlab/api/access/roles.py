@@ -19,6 +19,8 @@ REQUIRED_ROLES: Mapping[str, Role] = MappingProxyType(
         "/stratlab.v1.CampaignService/PauseCampaign": _WORK,
         "/stratlab.v1.CampaignService/ResumeCampaign": _WORK,
         "/stratlab.v1.CampaignService/ApproveCampaign": _WORK,
+        # Every look at it weakens what it can still say, for all campaigns on the data set.
+        "/stratlab.v1.CampaignService/OpenHoldout": Role.OPERATOR,
         "/stratlab.v1.CampaignService/CancelCampaign": _WORK,
         "/stratlab.v1.CampaignService/WatchCampaign": _READ,
         "/stratlab.v1.CampaignService/ListIterations": _READ,

@@ -18,7 +18,8 @@ from stratlab.domain.campaign import (
     HallOfFameTier,
 )
 from stratlab.domain.events import Event
-from stratlab.domain.gates import Verdict, VerdictKind
+from stratlab.domain.examination import HoldoutOpening
+from stratlab.domain.gates import RuleStatus, Verdict, VerdictKind
 from stratlab.domain.search import ArchiveCell
 from stratlab.domain.stats import CampaignEstimate, CampaignStats
 from stratlab_proto.v1 import campaign_service_pb2 as pb
@@ -28,6 +29,7 @@ STATES = {
     for state in CampaignState
 }
 VERDICTS = {kind: pb.Verdict.Kind.Value(f"KIND_{kind.name}") for kind in VerdictKind}
+STATUSES = {status: pb.RuleResult.Status.Value(f"STATUS_{status.name}") for status in RuleStatus}
 RANKS = {tier: pb.HallOfFameEntry.Rank.Value(f"RANK_{tier.name}") for tier in HallOfFameTier}
 
 
@@ -36,8 +38,9 @@ def campaign_to_proto(
     *,
     hall_of_fame: Sequence[HallOfFameEntry] = (),
     stats: CampaignStats | None = None,
+    openings: Sequence[HoldoutOpening] = (),
 ) -> pb.Campaign:
-    """Return the message; without hall of fame and figures unless they are given."""
+    """Return the message; without hall of fame, figures and openings unless they are given."""
     return pb.Campaign(
         name=campaign_name(campaign.id),
         spec=spec_to_proto(campaign.spec),
@@ -52,6 +55,23 @@ def campaign_to_proto(
         hall_of_fame=[hall_of_fame_entry_to_proto(entry) for entry in hall_of_fame],
         stats=stats_to_proto(stats) if stats else None,
         archive=[archive_cell_to_proto(cell) for cell in stats.archive] if stats else [],
+        holdout_openings=[opening_to_proto(opening) for opening in openings],
+    )
+
+
+def opening_to_proto(opening: HoldoutOpening) -> pb.HoldoutOpening:
+    """Return the message."""
+    subject = opening.subject
+    return pb.HoldoutOpening(
+        number=opening.number,
+        data_set=opening.data_set,
+        data_digest=opening.data_digest,
+        iteration=subject.iteration,
+        candidate=subject.candidate_hash,
+        parameters=numbers_to_proto(subject.parameters),
+        looks=opening.looks,
+        actor=opening.actor,
+        time=time_to_proto(opening.at),
     )
 
 
@@ -62,6 +82,16 @@ def verdict_to_proto(verdict: Verdict) -> pb.Verdict:
         candidate=verdict.candidate,
         reasons=verdict.reasons,
         missing_checks=verdict.missing_checks,
+        rules=[
+            pb.RuleResult(
+                rule=rule.name,
+                status=STATUSES[rule.status],
+                value=rule.value,
+                bound=rule.bound,
+                evidence=rule.evidence,
+            )
+            for rule in verdict.rules
+        ],
     )
 
 

@@ -11,7 +11,9 @@ from stratlab.api.convert.trial import (
 )
 from stratlab.api.convert.values import seconds_from_proto, seconds_to_proto
 from stratlab.domain.campaign import CampaignSpec, StopRules
+from stratlab.domain.examination import HoldoutMode
 from stratlab.domain.gates import Gates
+from stratlab.domain.robustness import Arm
 from stratlab.domain.search import ReviewMode, Sampler
 from stratlab.domain.strategy import GeneratorKind
 from stratlab_proto.v1 import campaign_service_pb2 as pb
@@ -28,6 +30,18 @@ _REVIEWS = {
     ReviewMode.REQUIRED: pb.REVIEW_MODE_REQUIRED,
 }
 _REVIEW_NAMES = {number: mode for mode, number in _REVIEWS.items()}
+_HOLDOUTS = {
+    HoldoutMode.ONCE_FOR_FINALIST: pb.HOLDOUT_MODE_ONCE_FOR_FINALIST,
+    HoldoutMode.MANUAL: pb.HOLDOUT_MODE_MANUAL,
+}
+_HOLDOUT_NAMES = {number: mode for mode, number in _HOLDOUTS.items()}
+_ARMS = {
+    Arm.RANDOM_SEARCH: pb.REFERENCE_ARM_RANDOM_SEARCH,
+    Arm.OPTUNA: pb.REFERENCE_ARM_OPTUNA,
+    Arm.BUY_AND_HOLD: pb.REFERENCE_ARM_BUY_AND_HOLD,
+    Arm.EQUAL_WEIGHT: pb.REFERENCE_ARM_EQUAL_WEIGHT,
+}
+_ARM_NAMES = {number: arm for arm, number in _ARMS.items()}
 _SAMPLERS = {
     Sampler.TPE: pb.ParameterSearch.SAMPLER_TPE,
     Sampler.RANDOM: pb.ParameterSearch.SAMPLER_RANDOM,
@@ -62,6 +76,8 @@ def spec_to_proto(spec: CampaignSpec) -> pb.CampaignSpec:
         runtime=spec.runtime,
         engine=spec.engine,
         review=_REVIEWS[spec.review],
+        holdout=_HOLDOUTS[spec.holdout],
+        arms=[_ARMS[arm] for arm in spec.arms],
         parameter_search=pb.ParameterSearch(
             sampler=_SAMPLERS[spec.parameter_search.sampler],
             screen_points=spec.parameter_search.screen_points,
@@ -108,6 +124,10 @@ def spec_fields(message: pb.CampaignSpec) -> dict[str, object]:
     fields["limits"] = limits_fields(message.limits)
     if message.review != pb.REVIEW_MODE_UNSPECIFIED:
         fields["review"] = _REVIEW_NAMES.get(message.review, message.review)
+    if message.holdout != pb.HOLDOUT_MODE_UNSPECIFIED:
+        fields["holdout"] = _HOLDOUT_NAMES.get(message.holdout, message.holdout)
+    if message.arms:
+        fields["arms"] = [_ARM_NAMES.get(arm, arm) for arm in message.arms]
     fields["parameter_search"] = _parameter_search_fields(message.parameter_search)
     fields["islands"] = {
         descriptor.name: value for descriptor, value in message.islands.ListFields()

@@ -55,6 +55,62 @@ GENERATOR_KIND_HYBRID: GeneratorKind.ValueType  # 4
 """A language model writes contract parts into the structure of a template."""
 Global___GeneratorKind: _TypeAlias = GeneratorKind  # noqa: Y015
 
+class _ReferenceArm:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ReferenceArmEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReferenceArm.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    REFERENCE_ARM_UNSPECIFIED: _ReferenceArm.ValueType  # 0
+    """Never sent."""
+    REFERENCE_ARM_RANDOM_SEARCH: _ReferenceArm.ValueType  # 1
+    """As many points as the campaign looked at, drawn at random from its templates' spaces."""
+    REFERENCE_ARM_OPTUNA: _ReferenceArm.ValueType  # 2
+    """As many points, proposed by optuna alone, without evolution."""
+    REFERENCE_ARM_BUY_AND_HOLD: _ReferenceArm.ValueType  # 3
+    """The whole capital in the one symbol that did best in train."""
+    REFERENCE_ARM_EQUAL_WEIGHT: _ReferenceArm.ValueType  # 4
+    """The campaign's universe in equal parts."""
+
+class ReferenceArm(_ReferenceArm, metaclass=_ReferenceArmEnumTypeWrapper):
+    """What the result of a campaign is shown beside."""
+
+REFERENCE_ARM_UNSPECIFIED: ReferenceArm.ValueType  # 0
+"""Never sent."""
+REFERENCE_ARM_RANDOM_SEARCH: ReferenceArm.ValueType  # 1
+"""As many points as the campaign looked at, drawn at random from its templates' spaces."""
+REFERENCE_ARM_OPTUNA: ReferenceArm.ValueType  # 2
+"""As many points, proposed by optuna alone, without evolution."""
+REFERENCE_ARM_BUY_AND_HOLD: ReferenceArm.ValueType  # 3
+"""The whole capital in the one symbol that did best in train."""
+REFERENCE_ARM_EQUAL_WEIGHT: ReferenceArm.ValueType  # 4
+"""The campaign's universe in equal parts."""
+Global___ReferenceArm: _TypeAlias = ReferenceArm  # noqa: Y015
+
+class _HoldoutMode:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _HoldoutModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_HoldoutMode.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    HOLDOUT_MODE_UNSPECIFIED: _HoldoutMode.ValueType  # 0
+    """ONCE_FOR_FINALIST."""
+    HOLDOUT_MODE_ONCE_FOR_FINALIST: _HoldoutMode.ValueType  # 1
+    """The lab, once, for the one finalist that passed every other rule."""
+    HOLDOUT_MODE_MANUAL: _HoldoutMode.ValueType  # 2
+    """An operator, with OpenHoldout."""
+
+class HoldoutMode(_HoldoutMode, metaclass=_HoldoutModeEnumTypeWrapper):
+    """Who opens the holdout."""
+
+HOLDOUT_MODE_UNSPECIFIED: HoldoutMode.ValueType  # 0
+"""ONCE_FOR_FINALIST."""
+HOLDOUT_MODE_ONCE_FOR_FINALIST: HoldoutMode.ValueType  # 1
+"""The lab, once, for the one finalist that passed every other rule."""
+HOLDOUT_MODE_MANUAL: HoldoutMode.ValueType  # 2
+"""An operator, with OpenHoldout."""
+Global___HoldoutMode: _TypeAlias = HoldoutMode  # noqa: Y015
+
 class _ReviewMode:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -333,6 +389,8 @@ class CampaignSpec(_message.Message):
     PARAMETER_SEARCH_FIELD_NUMBER: _builtins.int
     ISLANDS_FIELD_NUMBER: _builtins.int
     ENGINE_FIELD_NUMBER: _builtins.int
+    HOLDOUT_FIELD_NUMBER: _builtins.int
+    ARMS_FIELD_NUMBER: _builtins.int
     display_name: _builtins.str
     """For people."""
     data_set: _builtins.str
@@ -353,6 +411,8 @@ class CampaignSpec(_message.Message):
     """Whether warnings of screening need an approval."""
     engine: _builtins.str
     """What runs the trials, fast or stock; empty: fast."""
+    holdout: Global___HoldoutMode.ValueType
+    """Who opens the holdout."""
     @_builtins.property
     def markets(self) -> _containers.RepeatedCompositeFieldContainer[Global___MarketSet]:
         """Market sets; empty: all symbols of the data set together."""
@@ -397,6 +457,12 @@ class CampaignSpec(_message.Message):
     def islands(self) -> Global___Islands:
         """How candidates evolve."""
 
+    @_builtins.property
+    def arms(self) -> _containers.RepeatedScalarFieldContainer[Global___ReferenceArm.ValueType]:
+        """Reference arms that are run when the search is over, at its budget, and shown beside its
+        result; never counted or promoted.
+        """
+
     def __init__(
         self,
         *,
@@ -421,10 +487,12 @@ class CampaignSpec(_message.Message):
         parameter_search: Global___ParameterSearch | None = ...,
         islands: Global___Islands | None = ...,
         engine: _builtins.str = ...,
+        holdout: Global___HoldoutMode.ValueType = ...,
+        arms: _abc.Iterable[Global___ReferenceArm.ValueType] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cost_model", b"cost_model", "gates", b"gates", "islands", b"islands", "limits", b"limits", "parameter_search", b"parameter_search", "stop_rules", b"stop_rules"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["capital", b"capital", "constraints", b"constraints", "cost_model", b"cost_model", "data_set", b"data_set", "display_name", b"display_name", "engine", b"engine", "gates", b"gates", "generator", b"generator", "islands", b"islands", "limits", b"limits", "markets", b"markets", "parameter_points", b"parameter_points", "parameter_search", b"parameter_search", "parameter_space", b"parameter_space", "prompt", b"prompt", "review", b"review", "runtime", b"runtime", "seed", b"seed", "stop_rules", b"stop_rules", "templates", b"templates", "timeframes", b"timeframes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arms", b"arms", "capital", b"capital", "constraints", b"constraints", "cost_model", b"cost_model", "data_set", b"data_set", "display_name", b"display_name", "engine", b"engine", "gates", b"gates", "generator", b"generator", "holdout", b"holdout", "islands", b"islands", "limits", b"limits", "markets", b"markets", "parameter_points", b"parameter_points", "parameter_search", b"parameter_search", "parameter_space", b"parameter_space", "prompt", b"prompt", "review", b"review", "runtime", b"runtime", "seed", b"seed", "stop_rules", b"stop_rules", "templates", b"templates", "timeframes", b"timeframes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -591,6 +659,7 @@ class Campaign(_message.Message):
     HALL_OF_FAME_FIELD_NUMBER: _builtins.int
     STATS_FIELD_NUMBER: _builtins.int
     ARCHIVE_FIELD_NUMBER: _builtins.int
+    HOLDOUT_OPENINGS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """campaigns/{campaign}."""
     state: Global___Campaign.State.ValueType
@@ -631,6 +700,10 @@ class Campaign(_message.Message):
     def archive(self) -> _containers.RepeatedCompositeFieldContainer[Global___ArchiveCell]:
         """Output only. Filled cells of the islands, the best of each island first."""
 
+    @_builtins.property
+    def holdout_openings(self) -> _containers.RepeatedCompositeFieldContainer[Global___HoldoutOpening]:
+        """Output only. Openings of the holdout for candidates of this campaign, in order."""
+
     def __init__(
         self,
         *,
@@ -647,14 +720,75 @@ class Campaign(_message.Message):
         hall_of_fame: _abc.Iterable[Global___HallOfFameEntry] | None = ...,
         stats: Global___CampaignStats | None = ...,
         archive: _abc.Iterable[Global___ArchiveCell] | None = ...,
+        holdout_openings: _abc.Iterable[Global___HoldoutOpening] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "spec", b"spec", "stats", b"stats", "update_time", b"update_time", "verdict", b"verdict"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["archive", b"archive", "create_time", b"create_time", "data_digest", b"data_digest", "hall_of_fame", b"hall_of_fame", "iteration", b"iteration", "name", b"name", "result_hash", b"result_hash", "spec", b"spec", "state", b"state", "state_reason", b"state_reason", "stats", b"stats", "update_time", b"update_time", "verdict", b"verdict"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archive", b"archive", "create_time", b"create_time", "data_digest", b"data_digest", "hall_of_fame", b"hall_of_fame", "holdout_openings", b"holdout_openings", "iteration", b"iteration", "name", b"name", "result_hash", b"result_hash", "spec", b"spec", "state", b"state", "state_reason", b"state_reason", "stats", b"stats", "update_time", b"update_time", "verdict", b"verdict"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Campaign: _TypeAlias = Campaign  # noqa: Y015
+
+@_typing.final
+class HoldoutOpening(_message.Message):
+    """An entry of the holdout ledger, which only ever grows."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    DATA_SET_FIELD_NUMBER: _builtins.int
+    DATA_DIGEST_FIELD_NUMBER: _builtins.int
+    ITERATION_FIELD_NUMBER: _builtins.int
+    CANDIDATE_FIELD_NUMBER: _builtins.int
+    PARAMETERS_FIELD_NUMBER: _builtins.int
+    LOOKS_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """1, 2, 3 over all openings of all data sets."""
+    data_set: _builtins.str
+    """Data set whose holdout was opened."""
+    data_digest: _builtins.str
+    """Digest of its content."""
+    iteration: _builtins.int
+    """Iteration of the candidate that was let see it."""
+    candidate: _builtins.str
+    """Hash of the candidate."""
+    looks: _builtins.int
+    """Different looks at this data set's holdout up to this one, over all campaigns; the confidence
+    of the bound grows with them.
+    """
+    actor: _builtins.str
+    """Who opened it; empty: the lab, by its own rule."""
+    @_builtins.property
+    def parameters(self) -> _struct_pb2.Struct:
+        """Its parameter point."""
+
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        data_set: _builtins.str = ...,
+        data_digest: _builtins.str = ...,
+        iteration: _builtins.int = ...,
+        candidate: _builtins.str = ...,
+        parameters: _struct_pb2.Struct | None = ...,
+        looks: _builtins.int = ...,
+        actor: _builtins.str = ...,
+        time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["parameters", b"parameters", "time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "candidate", b"candidate", "data_digest", b"data_digest", "data_set", b"data_set", "iteration", b"iteration", "looks", b"looks", "number", b"number", "parameters", b"parameters", "time", b"time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HoldoutOpening: _TypeAlias = HoldoutOpening  # noqa: Y015
 
 @_typing.final
 class MetricClass(_message.Message):
@@ -783,6 +917,7 @@ class Verdict(_message.Message):
     CANDIDATE_FIELD_NUMBER: _builtins.int
     REASONS_FIELD_NUMBER: _builtins.int
     MISSING_CHECKS_FIELD_NUMBER: _builtins.int
+    RULES_FIELD_NUMBER: _builtins.int
     kind: Global___Verdict.Kind.ValueType
     """The verdict."""
     candidate: _builtins.str
@@ -795,6 +930,10 @@ class Verdict(_message.Message):
     def missing_checks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Checks that a promotion needs and that did not run."""
 
+    @_builtins.property
+    def rules(self) -> _containers.RepeatedCompositeFieldContainer[Global___RuleResult]:
+        """Every rule of a promotion, in the order in which they are judged."""
+
     def __init__(
         self,
         *,
@@ -802,14 +941,82 @@ class Verdict(_message.Message):
         candidate: _builtins.str = ...,
         reasons: _abc.Iterable[_builtins.str] | None = ...,
         missing_checks: _abc.Iterable[_builtins.str] | None = ...,
+        rules: _abc.Iterable[Global___RuleResult] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidate", b"candidate", "kind", b"kind", "missing_checks", b"missing_checks", "reasons", b"reasons"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidate", b"candidate", "kind", b"kind", "missing_checks", b"missing_checks", "reasons", b"reasons", "rules", b"rules"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Verdict: _TypeAlias = Verdict  # noqa: Y015
+
+@_typing.final
+class RuleResult(_message.Message):
+    """One rule of a promotion, judged."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Status:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _StatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[RuleResult._Status.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        STATUS_UNSPECIFIED: RuleResult._Status.ValueType  # 0
+        """Never sent."""
+        STATUS_PASSED: RuleResult._Status.ValueType  # 1
+        """Passed."""
+        STATUS_FAILED: RuleResult._Status.ValueType  # 2
+        """Failed."""
+        STATUS_NOT_RUN: RuleResult._Status.ValueType  # 3
+        """It has not run, or was inconclusive."""
+
+    class Status(_Status, metaclass=_StatusEnumTypeWrapper):
+        """What became of a rule."""
+
+    STATUS_UNSPECIFIED: RuleResult.Status.ValueType  # 0
+    """Never sent."""
+    STATUS_PASSED: RuleResult.Status.ValueType  # 1
+    """Passed."""
+    STATUS_FAILED: RuleResult.Status.ValueType  # 2
+    """Failed."""
+    STATUS_NOT_RUN: RuleResult.Status.ValueType  # 3
+    """It has not run, or was inconclusive."""
+
+    RULE_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    BOUND_FIELD_NUMBER: _builtins.int
+    EVIDENCE_FIELD_NUMBER: _builtins.int
+    rule: _builtins.str
+    """Name of the rule: causality, deflated_sharpe_ratio, hansen_spa or holdout."""
+    status: Global___RuleResult.Status.ValueType
+    """What became of it."""
+    value: _builtins.float
+    """What was found; absent when undefined or not run."""
+    bound: _builtins.float
+    """What it was compared with."""
+    evidence: _builtins.str
+    """What the value was computed from, or why there is none, one sentence."""
+    def __init__(
+        self,
+        *,
+        rule: _builtins.str = ...,
+        status: Global___RuleResult.Status.ValueType = ...,
+        value: _builtins.float | None = ...,
+        bound: _builtins.float = ...,
+        evidence: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_value", b"_value", "value", b"value"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_value", b"_value", "bound", b"bound", "evidence", b"evidence", "rule", b"rule", "status", b"status", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__value: _TypeAlias = _typing.Literal["value"]  # noqa: Y015
+    _WhichOneofArgType__value: _TypeAlias = _typing.Literal["_value", b"_value"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__value) -> _WhichOneofReturnType__value | None: ...
+
+Global___RuleResult: _TypeAlias = RuleResult  # noqa: Y015
 
 @_typing.final
 class HallOfFameEntry(_message.Message):
@@ -862,7 +1069,7 @@ class HallOfFameEntry(_message.Message):
     score: _builtins.float
     """Composite score."""
     provisional: _builtins.bool
-    """True until every integrity check has run."""
+    """True for what an earlier version admitted without a causality test."""
     @_builtins.property
     def parameters(self) -> _struct_pb2.Struct:
         """Best parameter point."""
@@ -1044,7 +1251,7 @@ class CampaignStats(_message.Message):
 
     @_builtins.property
     def points(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
-        """Registered points by purpose: search, screen, smoke, rerun, stress, sensitivity."""
+        """Registered points by purpose: search, screen, smoke, rerun, stress, sensitivity, holdout."""
 
     def __init__(
         self,
@@ -1701,6 +1908,34 @@ class ApproveCampaignRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ApproveCampaignRequest: _TypeAlias = ApproveCampaignRequest  # noqa: Y015
+
+@_typing.final
+class OpenHoldoutRequest(_message.Message):
+    """Request of OpenHoldout."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    ITERATION_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """campaigns/{campaign}."""
+    iteration: _builtins.int
+    """Iteration of the candidate, which must be in the hall of fame; zero: the one that the verdict
+    is about.
+    """
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        iteration: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["iteration", b"iteration", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OpenHoldoutRequest: _TypeAlias = OpenHoldoutRequest  # noqa: Y015
 
 @_typing.final
 class CancelCampaignRequest(_message.Message):

@@ -70,6 +70,11 @@ class CampaignServiceStub(object):
                 request_serializer=stratlab_dot_v1_dot_campaign__service__pb2.ApproveCampaignRequest.SerializeToString,
                 response_deserializer=stratlab_dot_v1_dot_campaign__service__pb2.Campaign.FromString,
                 _registered_method=True)
+        self.OpenHoldout = channel.unary_unary(
+                '/stratlab.v1.CampaignService/OpenHoldout',
+                request_serializer=stratlab_dot_v1_dot_campaign__service__pb2.OpenHoldoutRequest.SerializeToString,
+                response_deserializer=stratlab_dot_v1_dot_campaign__service__pb2.Campaign.FromString,
+                _registered_method=True)
         self.CancelCampaign = channel.unary_unary(
                 '/stratlab.v1.CampaignService/CancelCampaign',
                 request_serializer=stratlab_dot_v1_dot_campaign__service__pb2.CancelCampaignRequest.SerializeToString,
@@ -155,6 +160,14 @@ class CampaignServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def OpenHoldout(self, request, context):
+        """Opens the holdout for a candidate of a completed campaign. The opening is counted at once; the
+        replay and the new verdict follow, and a watch lasts until they are there.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CancelCampaign(self, request, context):
         """Ends a campaign and kills its containers.
         """
@@ -233,6 +246,11 @@ def add_CampaignServiceServicer_to_server(servicer, server):
             'ApproveCampaign': grpc.unary_unary_rpc_method_handler(
                     servicer.ApproveCampaign,
                     request_deserializer=stratlab_dot_v1_dot_campaign__service__pb2.ApproveCampaignRequest.FromString,
+                    response_serializer=stratlab_dot_v1_dot_campaign__service__pb2.Campaign.SerializeToString,
+            ),
+            'OpenHoldout': grpc.unary_unary_rpc_method_handler(
+                    servicer.OpenHoldout,
+                    request_deserializer=stratlab_dot_v1_dot_campaign__service__pb2.OpenHoldoutRequest.FromString,
                     response_serializer=stratlab_dot_v1_dot_campaign__service__pb2.Campaign.SerializeToString,
             ),
             'CancelCampaign': grpc.unary_unary_rpc_method_handler(
@@ -455,6 +473,33 @@ class CampaignService(object):
             target,
             '/stratlab.v1.CampaignService/ApproveCampaign',
             stratlab_dot_v1_dot_campaign__service__pb2.ApproveCampaignRequest.SerializeToString,
+            stratlab_dot_v1_dot_campaign__service__pb2.Campaign.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def OpenHoldout(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stratlab.v1.CampaignService/OpenHoldout',
+            stratlab_dot_v1_dot_campaign__service__pb2.OpenHoldoutRequest.SerializeToString,
             stratlab_dot_v1_dot_campaign__service__pb2.Campaign.FromString,
             options,
             channel_credentials,

@@ -47,6 +47,10 @@ class CampaignServiceStub:
     """Continues a paused campaign where it stood."""
     ApproveCampaign: _grpc.UnaryUnaryMultiCallable[_campaign_service_pb2.ApproveCampaignRequest, _campaign_service_pb2.Campaign]
     """Accepts or declines the candidate of a campaign that is paused for review."""
+    OpenHoldout: _grpc.UnaryUnaryMultiCallable[_campaign_service_pb2.OpenHoldoutRequest, _campaign_service_pb2.Campaign]
+    """Opens the holdout for a candidate of a completed campaign. The opening is counted at once; the
+    replay and the new verdict follow, and a watch lasts until they are there.
+    """
     CancelCampaign: _grpc.UnaryUnaryMultiCallable[_campaign_service_pb2.CancelCampaignRequest, _campaign_service_pb2.Campaign]
     """Ends a campaign and kills its containers."""
     WatchCampaign: _grpc.UnaryStreamMultiCallable[_campaign_service_pb2.WatchCampaignRequest, _campaign_service_pb2.WatchCampaignResponse]
@@ -79,6 +83,10 @@ class CampaignServiceAsyncStub(CampaignServiceStub):
     """Continues a paused campaign where it stood."""
     ApproveCampaign: _aio.UnaryUnaryMultiCallable[_campaign_service_pb2.ApproveCampaignRequest, _campaign_service_pb2.Campaign]  # type: ignore[assignment]
     """Accepts or declines the candidate of a campaign that is paused for review."""
+    OpenHoldout: _aio.UnaryUnaryMultiCallable[_campaign_service_pb2.OpenHoldoutRequest, _campaign_service_pb2.Campaign]  # type: ignore[assignment]
+    """Opens the holdout for a candidate of a completed campaign. The opening is counted at once; the
+    replay and the new verdict follow, and a watch lasts until they are there.
+    """
     CancelCampaign: _aio.UnaryUnaryMultiCallable[_campaign_service_pb2.CancelCampaignRequest, _campaign_service_pb2.Campaign]  # type: ignore[assignment]
     """Ends a campaign and kills its containers."""
     WatchCampaign: _aio.UnaryStreamMultiCallable[_campaign_service_pb2.WatchCampaignRequest, _campaign_service_pb2.WatchCampaignResponse]  # type: ignore[assignment]
@@ -150,6 +158,16 @@ class CampaignServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_campaign_service_pb2.Campaign, _abc.Awaitable[_campaign_service_pb2.Campaign]]:
         """Accepts or declines the candidate of a campaign that is paused for review."""
+
+    @_abc_1.abstractmethod
+    def OpenHoldout(
+        self,
+        request: _campaign_service_pb2.OpenHoldoutRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_campaign_service_pb2.Campaign, _abc.Awaitable[_campaign_service_pb2.Campaign]]:
+        """Opens the holdout for a candidate of a completed campaign. The opening is counted at once; the
+        replay and the new verdict follow, and a watch lasts until they are there.
+        """
 
     @_abc_1.abstractmethod
     def CancelCampaign(
