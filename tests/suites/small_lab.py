@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -12,6 +12,7 @@ from time import monotonic
 
 import numpy as np
 
+from stratlab.campaigns.arms import ReferenceArms
 from stratlab.campaigns.critic import RuleCritic
 from stratlab.campaigns.event_bus import EventBus
 from stratlab.campaigns.examination import Desks, Examiner
@@ -45,8 +46,10 @@ from stratlab.screening import SubprocessScreener
 from stratlab.search import FactorGraphGenerator
 from stratlab.search.parameters import ScoredPoint
 from stratlab.search.parameters_screen import ParameterScreen, Screened
+from stratlab.settings import Settings
 from stratlab.store import open_repository
 from stratlab.store.artifacts import FileArtifacts
+from stratlab.wiring_models import Authors, open_authors
 
 SYMBOLS = ("AAA", "BBB")
 _FIRST = date(2020, 1, 1)
@@ -259,11 +262,21 @@ def small_lab(
     screener: Screener | None = None,
     parameters: ParameterScreen | None = None,
     sandbox: Sandbox | None = None,
+    models: Settings | None = None,
     **script: object,
 ):
-    """Open a lab on a home directory with a real store; ``script`` is for a ScriptedSandbox."""
+    """Open a lab on a home directory with a real store; ``script`` is for a ScriptedSandbox.
+
+    With ``models``, language models are asked as these settings say.
+    """
     market_data = PanelData()
-    with closing(open_repository(f"sqlite:///{home / 'stratlab.db'}")) as repository:
+    with ExitStack() as stack:
+        repository = open_repository(f"sqlite:///{home / 'stratlab.db'}")
+        stack.enter_context(closing(repository))
+        authors = Authors({}, RuleCritic())
+        if models is not None:
+            opened = open_authors(models, repository, market_data, SystemClock(), lambda: None)
+            authors = stack.enter_context(opened)
         artifacts = FileArtifacts(home, repository)
         chosen = sandbox or ScriptedSandbox(market_data, **script)
         evaluator, clock = HostEvaluator(), SystemClock()
@@ -283,10 +296,12 @@ def small_lab(
             generators={
                 GeneratorKind.TEMPLATE: generator or CountingGenerator(),
                 GeneratorKind.FACTOR_GRAPH: FactorGraphGenerator(templates_for),
+                **authors.generators,
             },
             parameters=parameters or ParameterScreen(market_data),
             critic=RuleCritic(),
             evaluator=evaluator,
+            arms=ReferenceArms(repository, artifacts, market_data, chosen, evaluator),
             ledger=repository.ledger(),
             examiner=Examiner(
                 repository,
