@@ -10,13 +10,14 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, TextIO, final
 
+from stratlab.campaigns.arms import ReferenceArms
 from stratlab.campaigns.backtest import Backtester
+from stratlab.campaigns.desks import make_examiner
 from stratlab.campaigns.event_bus import EventBus
-from stratlab.campaigns.examination import Desks, Examiner
 from stratlab.campaigns.exports import export_best
-from stratlab.campaigns.finalist_statistics import FinalistStatistics
 from stratlab.campaigns.manager import CampaignManager
 from stratlab.campaigns.reports import Reports
+from stratlab.campaigns.robustness import RobustnessExaminer
 from stratlab.campaigns.trials import TrialDesk
 from stratlab.campaigns.workshop import Workshop
 from stratlab.domain.errors import DataSetNotFoundError, WrongStateError, from_os_error
@@ -118,17 +119,17 @@ async def open_lab(settings: Settings) -> AsyncIterator[Lab]:
                 parameters=ParameterScreen(market_data),
                 critic=authors.critic,
                 evaluator=evaluator,
-                examiner=Examiner(
-                    repository,
-                    clock,
-                    Desks(
-                        causality=None,
-                        sealed=None,
-                        statistics=FinalistStatistics(repository, artifacts, market_data),
-                        robustness=None,
-                        holdout=None,
-                    ),
+                examiner=make_examiner(
+                    repository=repository,
+                    artifacts=artifacts,
+                    market_data=market_data,
+                    sandbox=sandbox,
+                    evaluator=evaluator,
+                    clock=clock,
+                    causality=None,
+                    robustness=RobustnessExaminer(repository, market_data, sandbox, evaluator),
                 ),
+                arms=ReferenceArms(repository, artifacts, market_data, sandbox, evaluator),
                 ledger=repository.ledger(),
                 reports=reports,
                 bus=EventBus(),

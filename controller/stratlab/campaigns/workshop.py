@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import final
 
+from stratlab.campaigns.arms import ReferenceArms
 from stratlab.campaigns.event_bus import EventBus
 from stratlab.campaigns.examination import Examiner
 from stratlab.campaigns.reports import Reports
@@ -39,6 +40,7 @@ class Workshop:
     critic: Critic
     evaluator: Evaluator
     examiner: Examiner
+    arms: ReferenceArms
     ledger: Ledger
     reports: Reports
     bus: EventBus
