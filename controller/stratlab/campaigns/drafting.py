@@ -11,6 +11,7 @@ from stratlab.domain.ports import Generator
 from stratlab.domain.strategy import Candidate
 from stratlab.domain.trial import TrialPurpose
 from stratlab.search.novelty import canonical_key, refuse_repetition
+from stratlab.search.parameters import ScoredPoint
 from stratlab.search.parameters_screen import ParameterScreen
 
 
@@ -22,7 +23,8 @@ class Draft:
     Attributes:
         candidate: With the points that shall run.
         patch: What it changed against its first parent.
-        points: What the screen of its parameters judged, to be registered with it.
+        points: What the screen of its parameters judged, or what it came with, to be registered
+            with it.
         payload: Of the event that tells of it.
     """
 
@@ -49,6 +51,9 @@ def draft_candidate(
         for summary in request.history
         if summary.candidate and summary.candidate.hash in lineage.parents[:1]
     ]
+    # A candidate that no parameters were screened for is registered too, with the points that it
+    # came with and no score: screening may reject it before any trial of it is.
+    own = candidate.parameter_points or (candidate.parameters,)
     points = tuple(
         Point(
             campaign_id=request.campaign.id,
@@ -58,7 +63,7 @@ def draft_candidate(
             purpose=TrialPurpose.SCREEN,
             score=point.score,
         )
-        for point in screened.points
+        for point in screened.points or tuple(ScoredPoint(each, None) for each in own)
     )
     payload: dict[str, object] = {
         "iteration": request.iteration,
@@ -72,9 +77,8 @@ def draft_candidate(
         "canonical": canonical_key(candidate),
         "similarity": round(similarity, 6),
     }
-    if points:
-        # The registry is no part of the chain; with this, a change of it shows there too.
-        payload["screened"] = {"points": len(points), "digest": registry_digest(points)}
+    # The registry is no part of the chain; with this, a change of it shows there too.
+    payload["screened"] = {"points": len(points), "digest": registry_digest(points)}
     return Draft(
         candidate, contract_patch(next(iter(parents), ""), candidate.contract), points, payload
     )
