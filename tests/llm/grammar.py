@@ -121,9 +121,14 @@ BAD_CODE = (
     "def initialize(context):\n    import os\n    os.system('id')\n",
     "def initialize(context:\n    pass\n",
     "import socket\n\n\ndef initialize(context):\n    pass\n",
-    "def initialize(context):\n    pass\n\n\ndef handle_data(context, data):\n"
-    "    prices = data.history(context.asset, 'price', 30, '1d')\n"
-    "    context.future = prices.shift(-1)\n",
+    """def initialize(context):
+    pass
+
+
+def handle_data(context, data):
+    prices = data.history(context.asset, "price", 30, "1d")
+    context.future = prices.shift(-1)
+""",
 )
 
 
@@ -161,6 +166,6 @@ def faults(seen: Seen) -> Fault | None:
     if dice.random() < LASTING_SHARE:
         return dice.choice([Fault.REFUSAL, Fault.MAX_TOKENS, Fault.OVERLOADED, Fault.HTML])
     dice = random.Random(seen.number ^ (2 + seen.earlier))
-    if seen.earlier % 3 != 2 and dice.random() < TRANSIENT_SHARE:  # noqa: PLR2004
+    if seen.earlier % 3 != 2 and dice.random() < TRANSIENT_SHARE:
         return dice.choice(TRANSIENT)
     return None

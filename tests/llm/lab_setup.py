@@ -12,7 +12,9 @@ MODEL = "claude-test"
 _MICRO = 1_000_000
 
 
-def model_settings(home: Path, server: MessagesServer | str, **llm: object) -> Settings:
+def model_settings(
+    home: Path, server: MessagesServer | str, *, key: str = KEY, **llm: object
+) -> Settings:
     """Return settings that ask the local server."""
     names = ("input", "output", "cache_write", "cache_read")
     fields = {
@@ -26,7 +28,7 @@ def model_settings(home: Path, server: MessagesServer | str, **llm: object) -> S
         "call_seconds": 60.0,
         **llm,
     }
-    return Settings(home=home, llm=LlmSettings(**fields), anthropic_api_key=KEY)
+    return Settings(home=home, llm=LlmSettings(**fields), anthropic_api_key=key)
 
 
 def rules(iterations: int, **changes: object) -> StopRules:

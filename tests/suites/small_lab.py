@@ -299,7 +299,7 @@ def small_lab(
                 **authors.generators,
             },
             parameters=parameters or ParameterScreen(market_data),
-            critic=RuleCritic(),
+            critic=authors.critic,
             evaluator=evaluator,
             arms=ReferenceArms(repository, artifacts, market_data, chosen, evaluator),
             ledger=repository.ledger(),
