@@ -11,17 +11,22 @@ from random import Random
 from time import monotonic
 
 import numpy as np
+from tests.suites.scripted_desks import QuickRobustness, ScriptedCausality, ScriptedReplay
 
 from stratlab.campaigns.arms import ReferenceArms
 from stratlab.campaigns.critic import RuleCritic
 from stratlab.campaigns.event_bus import EventBus
 from stratlab.campaigns.examination import Desks, Examiner
 from stratlab.campaigns.finalist_statistics import FinalistStatistics
+from stratlab.campaigns.holdout import Holdout
 from stratlab.campaigns.manager import CampaignManager
 from stratlab.campaigns.reports import Reports
+from stratlab.campaigns.sealed_trials import SealedTrials
 from stratlab.campaigns.trials import TrialDesk
 from stratlab.campaigns.workshop import Workshop
 from stratlab.domain.campaign import CampaignSpec, StopRules
+from stratlab.domain.causality import CausalityDesk
+from stratlab.domain.checks import RobustnessDesk, StatisticsDesk
 from stratlab.domain.errors import DataSetNotFoundError, InvalidContractError
 from stratlab.domain.gates import Gates
 from stratlab.domain.generation import GenerationRequest
@@ -53,7 +58,7 @@ from stratlab.wiring_models import Authors, open_authors
 
 SYMBOLS = ("AAA", "BBB")
 _FIRST = date(2020, 1, 1)
-_SESSIONS = [day for n in range(170) if (day := _FIRST + timedelta(n)).weekday() < 5]
+_SESSIONS = [day for n in range(260) if (day := _FIRST + timedelta(n)).weekday() < 5]
 _TIER_ENDS = {Tier.TRAIN: 60, Tier.VALIDATION: 90, Tier.HOLDOUT: len(_SESSIONS)}
 
 
@@ -252,6 +257,7 @@ class SmallLab:
     artifacts: FileArtifacts
     sandbox: Sandbox
     manager: CampaignManager
+    replay: ScriptedReplay
 
 
 @contextmanager
@@ -263,11 +269,17 @@ def small_lab(
     parameters: ParameterScreen | None = None,
     sandbox: Sandbox | None = None,
     models: Settings | None = None,
+    causality: CausalityDesk | None = None,
+    statistics: StatisticsDesk | None = None,
+    robustness: RobustnessDesk | None = None,
+    holdout_sign: int = 0,
+    replay_outcomes: Mapping[Tier, Outcome] | None = None,
     **script: object,
 ):
     """Open a lab on a home directory with a real store; ``script`` is for a ScriptedSandbox.
 
-    With ``models``, language models are asked as these settings say.
+    With ``models``, language models are asked as these settings say. Without a causality test
+    every candidate is clean; ``holdout_sign`` and ``replay_outcomes`` are for a ScriptedReplay.
     """
     market_data = PanelData()
     with ExitStack() as stack:
@@ -288,6 +300,8 @@ def small_lab(
             evaluator=evaluator,
             clock=clock,
         )
+        replay = ScriptedReplay(chosen, market_data, holdout_sign, replay_outcomes or {})
+        sealed = SealedTrials(repository, market_data, replay, evaluator)
         workshop = Workshop(
             repository=repository,
             artifacts=artifacts,
@@ -307,15 +321,16 @@ def small_lab(
                 repository,
                 clock,
                 Desks(
-                    causality=None,
-                    sealed=None,
-                    statistics=FinalistStatistics(repository, artifacts, market_data),
-                    robustness=None,
-                    holdout=None,
+                    causality=causality or ScriptedCausality(),
+                    sealed=sealed,
+                    statistics=statistics or FinalistStatistics(repository, artifacts, market_data),
+                    robustness=robustness or QuickRobustness(),
+                    holdout=Holdout(repository, artifacts, market_data, sealed, clock),
                 ),
             ),
             reports=Reports(repository, artifacts, market_data, plain_export),
             bus=EventBus(),
             clock=clock,
         )
-        yield SmallLab(repository, artifacts, chosen, CampaignManager(workshop, market_data))
+        manager = CampaignManager(workshop, market_data)
+        yield SmallLab(repository, artifacts, chosen, manager, replay)

@@ -36,13 +36,13 @@ _LOG = structlog.get_logger(__name__)
 @final
 @dataclass(frozen=True, slots=True)
 class Desks:
-    """What makes the checks; those whose desk is missing do not run."""
+    """What makes the checks."""
 
     causality: CausalityDesk | None
-    sealed: SealedTrials | None
-    statistics: StatisticsDesk | None
-    robustness: RobustnessDesk | None
-    holdout: Holdout | None
+    sealed: SealedTrials
+    statistics: StatisticsDesk
+    robustness: RobustnessDesk
+    holdout: Holdout
 
 
 @final
@@ -96,8 +96,16 @@ class Examiner:
         Raises:
             UnavailableError: Nothing can be run at all; nothing is lost.
         """
+        desks = self._desks
         await self.admit(campaign, iteration, notify)
-        for name, make in self._checks(campaign, iteration, notify).items():
+        checks: Mapping[CheckName, Callable[[], Awaitable[object]]] = {
+            CheckName.SEALED_REPLAY: lambda: replayed(desks.sealed, campaign, iteration, notify),
+            CheckName.STATISTICS: lambda: asyncio.to_thread(
+                desks.statistics.examine, campaign, iteration
+            ),
+            CheckName.ROBUSTNESS: lambda: desks.robustness.examine(campaign, iteration, notify),
+        }
+        for name, make in checks.items():
             await self._check(campaign, iteration, name, make, notify)
         return await asyncio.to_thread(self._stored, iteration)
 
@@ -121,30 +129,13 @@ class Examiner:
             return done
         return await self.open_holdout(campaign, iteration, "", notify)
 
-    def _checks(
-        self, campaign: Campaign, iteration: Iteration, notify: Listener
-    ) -> Mapping[CheckName, Callable[[], Awaitable[object]]]:
-        sealed, statistics = self._desks.sealed, self._desks.statistics
-        robustness = self._desks.robustness
-        checks: dict[CheckName, Callable[[], Awaitable[object]]] = {}
-        if sealed is not None:
-            checks[CheckName.SEALED_REPLAY] = lambda: replayed(sealed, campaign, iteration, notify)
-        if statistics is not None:
-            checks[CheckName.STATISTICS] = lambda: asyncio.to_thread(
-                statistics.examine, campaign, iteration
-            )
-        if robustness is not None:
-            checks[CheckName.ROBUSTNESS] = lambda: robustness.examine(campaign, iteration, notify)
-        return checks
-
     def enter_opening(self, campaign: Campaign, subject: Subject, actor: str) -> None:
         """Enter an opening of the holdout into the ledger, before anything is run.
 
         Raises:
             InvalidSpecError: The data set has no holdout.
         """
-        if self._desks.holdout is not None:
-            self._desks.holdout.open(campaign, subject, actor)
+        self._desks.holdout.open(campaign, subject, actor)
 
     async def open_holdout(
         self, campaign: Campaign, iteration: Iteration, actor: str, notify: Listener
@@ -155,8 +146,6 @@ class Examiner:
             UnavailableError: Nothing can be run at all; the opening stays in the ledger.
         """
         desk, subject = self._desks.holdout, subject_of(iteration)
-        if desk is None:
-            return await asyncio.to_thread(self._stored, iteration)
 
         async def holdout() -> object:
             return await desk.examine(campaign, iteration, subject, actor, notify)
