@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any, TextIO, final
 
 from stratlab.campaigns.arms import ReferenceArms
 from stratlab.campaigns.backtest import Backtester
+from stratlab.campaigns.causality import CampaignCausality, CausalityTest
 from stratlab.campaigns.desks import make_examiner
 from stratlab.campaigns.event_bus import EventBus
 from stratlab.campaigns.exports import export_best
@@ -30,6 +32,7 @@ from stratlab.evaluation import HostEvaluator
 from stratlab.generation import TemplateGenerator, templates_for
 from stratlab.generation.catalogue import sandbox_surface
 from stratlab.market_data import Catalogue, build_us_daily
+from stratlab.market_data.worlds import WorldCache
 from stratlab.sandbox import (
     DockerEngine,
     DockerJobs,
@@ -99,6 +102,8 @@ async def open_lab(settings: Settings) -> AsyncIterator[Lab]:
             settings.sandbox, home, repository.leases(), market_data, clock, alone=True
         ) as sandbox:
             reports = Reports(repository, artifacts, market_data, export_best)
+            worlds = WorldCache(home, partial(trusted_jobs, settings))
+            causality = CausalityTest(market_data, sandbox, worlds)
             workshop = Workshop(
                 repository=repository,
                 artifacts=artifacts,
@@ -126,7 +131,9 @@ async def open_lab(settings: Settings) -> AsyncIterator[Lab]:
                     sandbox=sandbox,
                     evaluator=evaluator,
                     clock=clock,
-                    causality=None,
+                    causality=CampaignCausality(
+                        causality.also_on(settings.sandbox.second_runtime), repository
+                    ),
                     robustness=RobustnessExaminer(repository, market_data, sandbox, evaluator),
                 ),
                 arms=ReferenceArms(repository, artifacts, market_data, sandbox, evaluator),
@@ -145,7 +152,7 @@ async def open_lab(settings: Settings) -> AsyncIterator[Lab]:
                     market_data=market_data,
                     screener=screener,
                     manager=manager,
-                    backtester=Backtester(market_data, sandbox, screener, evaluator),
+                    backtester=Backtester(market_data, sandbox, screener, evaluator, causality),
                     sandbox_ready=sandbox.ready,
                 )
             finally:

@@ -39,6 +39,8 @@ class SandboxSettings(_Section):
     Attributes:
         image: Tag of the sandbox image; resolved to its id once, at start.
         runtime: ``runc`` or ``runsc``.
+        second_runtime: On which a candidate must place the same orders before it is admitted to
+            the hall of fame; left out where the engine has none of that name, empty for none.
         members: Containers that may run at the same time; 0 for one per core.
         memory_mib: Memory for all containers together; 0 for four fifths of the engine's host.
         sweep_processes: Trials of one batch that run beside each other in their container; 0 for
@@ -58,6 +60,7 @@ class SandboxSettings(_Section):
 
     image: str = "stratlab-sandbox:0.1.0"
     runtime: str = "runc"
+    second_runtime: str = "runsc"
     members: int = Field(default=0, ge=0)
     memory_mib: int = Field(default=0, ge=0)
     sweep_processes: int = Field(default=0, ge=0, le=256)

@@ -8,6 +8,7 @@ from typing import Any, final
 import grpc
 
 from stratlab.api.backend import Backend
+from stratlab.api.convert.causality import causality_to_proto
 from stratlab.api.convert.market import data_set_to_proto
 from stratlab.api.convert.trial import (
     cost_model_fields,
@@ -112,6 +113,7 @@ def _request_fields(request: pb.RunBacktestRequest) -> dict[str, object]:
         "limits": limits_fields(request.limits),
         "seed": request.seed,
         "skip_screening": request.skip_screening,
+        "causality": request.causality,
         "runtime": request.runtime,
     }
     # Zero and empty stand for the default.
@@ -139,4 +141,5 @@ def _report_to_proto(report: BacktestReport) -> pb.BacktestResult:
         findings=findings_to_proto(report.screening),
         rejected=report.result is None,
         caveats=report.caveats,
+        causality=causality_to_proto(report.causality) if report.causality else None,
     )

@@ -207,6 +207,7 @@ class _BacktestDocument(_Document):
     capital: _Capital = _SPEC.capital
     seed: _Seed = _SPEC.seed
     skip_screening: bool = False
+    causality: bool = False
     runtime: _Runtime = ""
     engine: Engine = _SPEC.engine
 

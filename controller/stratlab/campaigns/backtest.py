@@ -6,15 +6,24 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from typing import final
 
+from stratlab.campaigns.causality import CausalityTest, seed_of
+from stratlab.campaigns.rerun import Suspect
 from stratlab.campaigns.screening_step import joined
 from stratlab.campaigns.smoke import SMOKE_INDEX, smoke_window
-from stratlab.domain.errors import EngineError, InvalidInputError, PermissionDeniedError
+from stratlab.domain.errors import (
+    EngineError,
+    InvalidInputError,
+    PermissionDeniedError,
+    UnavailableError,
+)
+from stratlab.domain.examination import CausalityEvidence
 from stratlab.domain.market import CostModel, DataSet, MarketSet, PricePanel, Tier, Window
 from stratlab.domain.ports import Evaluator, MarketData, ProgressListener, Sandbox, Screener
 from stratlab.domain.strategy import ScreeningReport
 from stratlab.domain.trial import (
     Engine,
     Limits,
+    Outcome,
     Parameters,
     TrialBatch,
     TrialPurpose,
@@ -45,6 +54,7 @@ class BacktestRequest:
     skip_screening: bool
     runtime: str
     engine: Engine = Engine.FAST
+    causality: bool = False
 
 
 @final
@@ -57,12 +67,15 @@ class BacktestReport:
         screening: What the static layers found.
         limits: What was in force.
         caveats: Of the data set; belong wherever the result is shown.
+        causality: What the causality test found, None when it was not made. When it is not
+            clean, its outcome is the result's too, which then has no metrics.
     """
 
     result: TrialResult | None
     screening: ScreeningReport
     limits: Limits
     caveats: tuple[str, ...] = ()
+    causality: CausalityEvidence | None = None
 
 
 @final
@@ -75,11 +88,13 @@ class Backtester:
         sandbox: Sandbox,
         screener: Screener,
         evaluator: Evaluator,
+        causality: CausalityTest | None = None,
     ) -> None:
         self._market_data = market_data
         self._sandbox = sandbox
         self._screener = screener
         self._evaluator = evaluator
+        self._causality = causality
 
     async def run(self, request: BacktestRequest, on_progress: ProgressListener) -> BacktestReport:
         """Run one backtest in a container of its own.
@@ -89,7 +104,8 @@ class Backtester:
             InvalidInputError: Dates outside the data set, without a session, or in the wrong
                 order.
             PermissionDeniedError: The dates reach into the holdout.
-            SandboxNotReadyError, EngineUnavailableError: Nothing can be run.
+            UnavailableError: Nothing can be run.
+            InfrastructureError: The worlds of a causality test cannot be built.
         """
         data_set = await asyncio.to_thread(self._market_data.get, request.data_set)
         spec = _trial(request, data_set)
@@ -102,7 +118,18 @@ class Backtester:
         if not screening.passed:
             return BacktestReport(None, screening, request.limits, data_set.caveats)
         result = await self._result(request, spec, prices, on_progress)
-        return BacktestReport(result, screening, request.limits, data_set.caveats)
+        evidence = None
+        if request.causality and result.outcome is Outcome.SUCCEEDED:
+            evidence = await self._examine(request, result)
+            if not evidence.is_clean:
+                result = replace(
+                    result,
+                    outcome=evidence.outcome,
+                    reason=evidence.reason,
+                    metrics=None,
+                    benchmark_metrics=None,
+                )
+        return BacktestReport(result, screening, request.limits, data_set.caveats, evidence)
 
     async def smoke(self, request: BacktestRequest) -> ScreeningReport:
         """Screen a source and, when it passes, run it over one year as the last layer.
@@ -131,6 +158,22 @@ class Backtester:
         if result.outcome.is_retried:
             raise EngineError(f"the smoke run could not be made: {result.reason}")
         return joined(screening, check_run(result))
+
+    async def _examine(self, request: BacktestRequest, result: TrialResult) -> CausalityEvidence:
+        if self._causality is None:
+            raise UnavailableError("this server makes no causality tests")
+        return await self._causality.run(
+            Suspect(
+                campaign_id=ADHOC_CAMPAIGN,
+                source=request.source,
+                limits=request.limits,
+                runtime=request.runtime,
+                engine=request.engine,
+                results=(result,),
+                seed=seed_of(request.seed, request.source),
+                notify=lambda _: None,
+            )
+        )
 
     async def _result(
         self,

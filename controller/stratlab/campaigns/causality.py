@@ -67,6 +67,10 @@ class CausalityTest:
         self._budget = budget
         self._second_runtime = second_runtime
 
+    def also_on(self, runtime: str) -> "CausalityTest":
+        """Return the same test with another second runtime."""
+        return CausalityTest(self._market_data, self._sandbox, self._worlds, self._budget, runtime)
+
     async def run(self, suspect: Suspect, announce: Announce = lambda _: None) -> CausalityEvidence:
         """Return whether a strategy's decisions depend on nothing but the past.
 

@@ -27,7 +27,7 @@ from stratlab_proto.v1 import campaign_service_pb2 as stratlab_dot_v1_dot_campai
 from stratlab_proto.v1 import common_pb2 as stratlab_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"stratlab/v1/backtest_service.proto\x12\x0bstratlab.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\"stratlab/v1/campaign_service.proto\x1a\x18stratlab/v1/common.proto\"\xdf\x02\n\x12RunBacktestRequest\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x10\n\x08\x64\x61ta_set\x18\x02 \x01(\t\x12\x0f\n\x07symbols\x18\x03 \x03(\t\x12 \n\x05start\x18\x04 \x01(\x0b\x32\x11.stratlab.v1.Date\x12\x1e\n\x03\x65nd\x18\x05 \x01(\x0b\x32\x11.stratlab.v1.Date\x12+\n\nparameters\x18\x06 \x01(\x0b\x32\x17.google.protobuf.Struct\x12*\n\ncost_model\x18\x07 \x01(\x0b\x32\x16.stratlab.v1.CostModel\x12#\n\x06limits\x18\x08 \x01(\x0b\x32\x13.stratlab.v1.Limits\x12\x0f\n\x07\x63\x61pital\x18\t \x01(\x01\x12\x0c\n\x04seed\x18\n \x01(\x03\x12\x16\n\x0eskip_screening\x18\x0b \x01(\x08\x12\x0f\n\x07runtime\x18\x0c \x01(\t\x12\x0e\n\x06\x65ngine\x18\r \x01(\t\"|\n\x13RunBacktestResponse\x12.\n\x08progress\x18\x01 \x01(\x0b\x32\x1a.stratlab.v1.TrialProgressH\x00\x12-\n\x06result\x18\x02 \x01(\x0b\x32\x1b.stratlab.v1.BacktestResultH\x00\x42\x06\n\x04item\"~\n\x0e\x42\x61\x63ktestResult\x12!\n\x05trial\x18\x01 \x01(\x0b\x32\x12.stratlab.v1.Trial\x12&\n\x08\x66indings\x18\x02 \x03(\x0b\x32\x14.stratlab.v1.Finding\x12\x10\n\x08rejected\x18\x03 \x01(\x08\x12\x0f\n\x07\x63\x61veats\x18\x04 \x03(\t\"<\n\x13ListDatasetsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"W\n\x14ListDatasetsResponse\x12&\n\x08\x64\x61tasets\x18\x01 \x03(\x0b\x32\x14.stratlab.v1.Dataset\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"M\n\tDateRange\x12 \n\x05start\x18\x01 \x01(\x0b\x32\x11.stratlab.v1.Date\x12\x1e\n\x03\x65nd\x18\x02 \x01(\x0b\x32\x11.stratlab.v1.Date\"\xd2\x02\n\x07\x44\x61taset\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x0f\n\x07symbols\x18\x03 \x03(\t\x12\x11\n\ttimeframe\x18\x04 \x01(\t\x12\x10\n\x08\x63\x61lendar\x18\x05 \x01(\t\x12(\n\rwarm_up_start\x18\x06 \x01(\x0b\x32\x11.stratlab.v1.Date\x12%\n\x05train\x18\x07 \x01(\x0b\x32\x16.stratlab.v1.DateRange\x12*\n\nvalidation\x18\x08 \x01(\x0b\x32\x16.stratlab.v1.DateRange\x12\'\n\x07holdout\x18\t \x01(\x0b\x32\x16.stratlab.v1.DateRange\x12\x12\n\nprovenance\x18\n \x01(\t\x12\x0f\n\x07\x63\x61veats\x18\x0b \x03(\t\x12(\n\x06scales\x18\x0c \x03(\x0b\x32\x18.stratlab.v1.SymbolScale\"<\n\x0bSymbolScale\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12\r\n\x05price\x18\x02 \x01(\x01\x12\x0e\n\x06volume\x18\x03 \x01(\x01\x32\xba\x01\n\x0f\x42\x61\x63ktestService\x12R\n\x0bRunBacktest\x12\x1f.stratlab.v1.RunBacktestRequest\x1a .stratlab.v1.RunBacktestResponse0\x01\x12S\n\x0cListDatasets\x12 .stratlab.v1.ListDatasetsRequest\x1a!.stratlab.v1.ListDatasetsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"stratlab/v1/backtest_service.proto\x12\x0bstratlab.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\"stratlab/v1/campaign_service.proto\x1a\x18stratlab/v1/common.proto\"\xf2\x02\n\x12RunBacktestRequest\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x10\n\x08\x64\x61ta_set\x18\x02 \x01(\t\x12\x0f\n\x07symbols\x18\x03 \x03(\t\x12 \n\x05start\x18\x04 \x01(\x0b\x32\x11.stratlab.v1.Date\x12\x1e\n\x03\x65nd\x18\x05 \x01(\x0b\x32\x11.stratlab.v1.Date\x12+\n\nparameters\x18\x06 \x01(\x0b\x32\x17.google.protobuf.Struct\x12*\n\ncost_model\x18\x07 \x01(\x0b\x32\x16.stratlab.v1.CostModel\x12#\n\x06limits\x18\x08 \x01(\x0b\x32\x13.stratlab.v1.Limits\x12\x0f\n\x07\x63\x61pital\x18\t \x01(\x01\x12\x0c\n\x04seed\x18\n \x01(\x03\x12\x16\n\x0eskip_screening\x18\x0b \x01(\x08\x12\x0f\n\x07runtime\x18\x0c \x01(\t\x12\x0e\n\x06\x65ngine\x18\r \x01(\t\x12\x11\n\tcausality\x18\x0e \x01(\x08\"|\n\x13RunBacktestResponse\x12.\n\x08progress\x18\x01 \x01(\x0b\x32\x1a.stratlab.v1.TrialProgressH\x00\x12-\n\x06result\x18\x02 \x01(\x0b\x32\x1b.stratlab.v1.BacktestResultH\x00\x42\x06\n\x04item\"\xa9\x01\n\x0e\x42\x61\x63ktestResult\x12!\n\x05trial\x18\x01 \x01(\x0b\x32\x12.stratlab.v1.Trial\x12&\n\x08\x66indings\x18\x02 \x03(\x0b\x32\x14.stratlab.v1.Finding\x12\x10\n\x08rejected\x18\x03 \x01(\x08\x12\x0f\n\x07\x63\x61veats\x18\x04 \x03(\t\x12)\n\tcausality\x18\x05 \x01(\x0b\x32\x16.stratlab.v1.Causality\"\xf4\x01\n\tCausality\x12%\n\x07outcome\x18\x01 \x01(\x0e\x32\x14.stratlab.v1.Outcome\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\'\n\x04\x63uts\x18\x03 \x03(\x0b\x32\x19.stratlab.v1.CausalityCut\x12\x13\n\x0brepetitions\x18\x04 \x01(\x05\x12!\n\x14\x64\x65layed_sharpe_ratio\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12\x1f\n\x12warm_up_difference\x18\x06 \x01(\tH\x01\x88\x01\x01\x42\x17\n\x15_delayed_sharpe_ratioB\x15\n\x13_warm_up_difference\"\x98\x01\n\x0c\x43\x61usalityCut\x12\x1e\n\x03\x63ut\x18\x01 \x01(\x0b\x32\x11.stratlab.v1.Date\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12%\n\x07outcome\x18\x03 \x01(\x0e\x32\x14.stratlab.v1.Outcome\x12\x17\n\x0f\x63ompared_orders\x18\x04 \x01(\x05\x12\x18\n\x10\x66irst_difference\x18\x05 \x01(\t\"<\n\x13ListDatasetsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"W\n\x14ListDatasetsResponse\x12&\n\x08\x64\x61tasets\x18\x01 \x03(\x0b\x32\x14.stratlab.v1.Dataset\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"M\n\tDateRange\x12 \n\x05start\x18\x01 \x01(\x0b\x32\x11.stratlab.v1.Date\x12\x1e\n\x03\x65nd\x18\x02 \x01(\x0b\x32\x11.stratlab.v1.Date\"\xd2\x02\n\x07\x44\x61taset\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x0f\n\x07symbols\x18\x03 \x03(\t\x12\x11\n\ttimeframe\x18\x04 \x01(\t\x12\x10\n\x08\x63\x61lendar\x18\x05 \x01(\t\x12(\n\rwarm_up_start\x18\x06 \x01(\x0b\x32\x11.stratlab.v1.Date\x12%\n\x05train\x18\x07 \x01(\x0b\x32\x16.stratlab.v1.DateRange\x12*\n\nvalidation\x18\x08 \x01(\x0b\x32\x16.stratlab.v1.DateRange\x12\'\n\x07holdout\x18\t \x01(\x0b\x32\x16.stratlab.v1.DateRange\x12\x12\n\nprovenance\x18\n \x01(\t\x12\x0f\n\x07\x63\x61veats\x18\x0b \x03(\t\x12(\n\x06scales\x18\x0c \x03(\x0b\x32\x18.stratlab.v1.SymbolScale\"<\n\x0bSymbolScale\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12\r\n\x05price\x18\x02 \x01(\x01\x12\x0e\n\x06volume\x18\x03 \x01(\x01\x32\xba\x01\n\x0f\x42\x61\x63ktestService\x12R\n\x0bRunBacktest\x12\x1f.stratlab.v1.RunBacktestRequest\x1a .stratlab.v1.RunBacktestResponse0\x01\x12S\n\x0cListDatasets\x12 .stratlab.v1.ListDatasetsRequest\x1a!.stratlab.v1.ListDatasetsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,21 +35,25 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'stratlab.v1.backtest_servic
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_RUNBACKTESTREQUEST']._serialized_start=144
-  _globals['_RUNBACKTESTREQUEST']._serialized_end=495
-  _globals['_RUNBACKTESTRESPONSE']._serialized_start=497
-  _globals['_RUNBACKTESTRESPONSE']._serialized_end=621
-  _globals['_BACKTESTRESULT']._serialized_start=623
-  _globals['_BACKTESTRESULT']._serialized_end=749
-  _globals['_LISTDATASETSREQUEST']._serialized_start=751
-  _globals['_LISTDATASETSREQUEST']._serialized_end=811
-  _globals['_LISTDATASETSRESPONSE']._serialized_start=813
-  _globals['_LISTDATASETSRESPONSE']._serialized_end=900
-  _globals['_DATERANGE']._serialized_start=902
-  _globals['_DATERANGE']._serialized_end=979
-  _globals['_DATASET']._serialized_start=982
-  _globals['_DATASET']._serialized_end=1320
-  _globals['_SYMBOLSCALE']._serialized_start=1322
-  _globals['_SYMBOLSCALE']._serialized_end=1382
-  _globals['_BACKTESTSERVICE']._serialized_start=1385
-  _globals['_BACKTESTSERVICE']._serialized_end=1571
+  _globals['_RUNBACKTESTREQUEST']._serialized_end=514
+  _globals['_RUNBACKTESTRESPONSE']._serialized_start=516
+  _globals['_RUNBACKTESTRESPONSE']._serialized_end=640
+  _globals['_BACKTESTRESULT']._serialized_start=643
+  _globals['_BACKTESTRESULT']._serialized_end=812
+  _globals['_CAUSALITY']._serialized_start=815
+  _globals['_CAUSALITY']._serialized_end=1059
+  _globals['_CAUSALITYCUT']._serialized_start=1062
+  _globals['_CAUSALITYCUT']._serialized_end=1214
+  _globals['_LISTDATASETSREQUEST']._serialized_start=1216
+  _globals['_LISTDATASETSREQUEST']._serialized_end=1276
+  _globals['_LISTDATASETSRESPONSE']._serialized_start=1278
+  _globals['_LISTDATASETSRESPONSE']._serialized_end=1365
+  _globals['_DATERANGE']._serialized_start=1367
+  _globals['_DATERANGE']._serialized_end=1444
+  _globals['_DATASET']._serialized_start=1447
+  _globals['_DATASET']._serialized_end=1785
+  _globals['_SYMBOLSCALE']._serialized_start=1787
+  _globals['_SYMBOLSCALE']._serialized_end=1847
+  _globals['_BACKTESTSERVICE']._serialized_start=1850
+  _globals['_BACKTESTSERVICE']._serialized_end=2036
 # @@protoc_insertion_point(module_scope)

@@ -40,6 +40,7 @@ class RunBacktestRequest(_message.Message):
     SKIP_SCREENING_FIELD_NUMBER: _builtins.int
     RUNTIME_FIELD_NUMBER: _builtins.int
     ENGINE_FIELD_NUMBER: _builtins.int
+    CAUSALITY_FIELD_NUMBER: _builtins.int
     source: _builtins.str
     """Zipline Python."""
     data_set: _builtins.str
@@ -54,6 +55,8 @@ class RunBacktestRequest(_message.Message):
     """Container runtime; empty: the server's default."""
     engine: _builtins.str
     """fast or stock; empty: fast."""
+    causality: _builtins.bool
+    """Put a trial that succeeds to the causality test too; it then takes some twenty runs."""
     @_builtins.property
     def symbols(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Symbols the benchmark holds and the container may trade; empty: all of the data set."""
@@ -94,10 +97,11 @@ class RunBacktestRequest(_message.Message):
         skip_screening: _builtins.bool = ...,
         runtime: _builtins.str = ...,
         engine: _builtins.str = ...,
+        causality: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cost_model", b"cost_model", "end", b"end", "limits", b"limits", "parameters", b"parameters", "start", b"start"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["capital", b"capital", "cost_model", b"cost_model", "data_set", b"data_set", "end", b"end", "engine", b"engine", "limits", b"limits", "parameters", b"parameters", "runtime", b"runtime", "seed", b"seed", "skip_screening", b"skip_screening", "source", b"source", "start", b"start", "symbols", b"symbols"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capital", b"capital", "causality", b"causality", "cost_model", b"cost_model", "data_set", b"data_set", "end", b"end", "engine", b"engine", "limits", b"limits", "parameters", b"parameters", "runtime", b"runtime", "seed", b"seed", "skip_screening", b"skip_screening", "source", b"source", "start", b"start", "symbols", b"symbols"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -145,6 +149,7 @@ class BacktestResult(_message.Message):
     FINDINGS_FIELD_NUMBER: _builtins.int
     REJECTED_FIELD_NUMBER: _builtins.int
     CAVEATS_FIELD_NUMBER: _builtins.int
+    CAUSALITY_FIELD_NUMBER: _builtins.int
     rejected: _builtins.bool
     """Whether screening rejected the source, so that nothing ran."""
     @_builtins.property
@@ -159,6 +164,10 @@ class BacktestResult(_message.Message):
     def caveats(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What to know about the data, for example survivorship bias."""
 
+    @_builtins.property
+    def causality(self) -> Global___Causality:
+        """What the causality test found; absent when it was not made."""
+
     def __init__(
         self,
         *,
@@ -166,14 +175,106 @@ class BacktestResult(_message.Message):
         findings: _abc.Iterable[_common_pb2.Finding] | None = ...,
         rejected: _builtins.bool = ...,
         caveats: _abc.Iterable[_builtins.str] | None = ...,
+        causality: Global___Causality | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["trial", b"trial"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["causality", b"causality", "trial", b"trial"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["caveats", b"caveats", "findings", b"findings", "rejected", b"rejected", "trial", b"trial"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["causality", b"causality", "caveats", b"caveats", "findings", b"findings", "rejected", b"rejected", "trial", b"trial"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___BacktestResult: _TypeAlias = BacktestResult  # noqa: Y015
+
+@_typing.final
+class Causality(_message.Message):
+    """Whether decisions depend on nothing but the past."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    CUTS_FIELD_NUMBER: _builtins.int
+    REPETITIONS_FIELD_NUMBER: _builtins.int
+    DELAYED_SHARPE_RATIO_FIELD_NUMBER: _builtins.int
+    WARM_UP_DIFFERENCE_FIELD_NUMBER: _builtins.int
+    outcome: _common_pb2.Outcome.ValueType
+    """SUCCEEDED when they do; LOOKAHEAD, NONDETERMINISTIC, or how a re-run failed."""
+    reason: _builtins.str
+    """What was compared, or what differed first."""
+    repetitions: _builtins.int
+    """Re-runs on the same data."""
+    delayed_sharpe_ratio: _builtins.float
+    """Annual Sharpe ratio when every execution comes one bar later; absent when undefined."""
+    warm_up_difference: _builtins.str
+    """How a shorter warm-up changes orders; empty for not at all, absent when it was not tried."""
+    @_builtins.property
+    def cuts(self) -> _containers.RepeatedCompositeFieldContainer[Global___CausalityCut]:
+        """Re-runs in worlds with another future."""
+
+    def __init__(
+        self,
+        *,
+        outcome: _common_pb2.Outcome.ValueType = ...,
+        reason: _builtins.str = ...,
+        cuts: _abc.Iterable[Global___CausalityCut] | None = ...,
+        repetitions: _builtins.int = ...,
+        delayed_sharpe_ratio: _builtins.float | None = ...,
+        warm_up_difference: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_delayed_sharpe_ratio", b"_delayed_sharpe_ratio", "_warm_up_difference", b"_warm_up_difference", "delayed_sharpe_ratio", b"delayed_sharpe_ratio", "warm_up_difference", b"warm_up_difference"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_delayed_sharpe_ratio", b"_delayed_sharpe_ratio", "_warm_up_difference", b"_warm_up_difference", "cuts", b"cuts", "delayed_sharpe_ratio", b"delayed_sharpe_ratio", "outcome", b"outcome", "reason", b"reason", "repetitions", b"repetitions", "warm_up_difference", b"warm_up_difference"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__delayed_sharpe_ratio: _TypeAlias = _typing.Literal["delayed_sharpe_ratio"]  # noqa: Y015
+    _WhichOneofArgType__delayed_sharpe_ratio: _TypeAlias = _typing.Literal["_delayed_sharpe_ratio", b"_delayed_sharpe_ratio"]  # noqa: Y015
+    _WhichOneofReturnType__warm_up_difference: _TypeAlias = _typing.Literal["warm_up_difference"]  # noqa: Y015
+    _WhichOneofArgType__warm_up_difference: _TypeAlias = _typing.Literal["_warm_up_difference", b"_warm_up_difference"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__delayed_sharpe_ratio) -> _WhichOneofReturnType__delayed_sharpe_ratio | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__warm_up_difference) -> _WhichOneofReturnType__warm_up_difference | None: ...
+
+Global___Causality: _TypeAlias = Causality  # noqa: Y015
+
+@_typing.final
+class CausalityCut(_message.Message):
+    """A re-run with other prices after a day."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CUT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    COMPARED_ORDERS_FIELD_NUMBER: _builtins.int
+    FIRST_DIFFERENCE_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    """Why there: profit or random."""
+    outcome: _common_pb2.Outcome.ValueType
+    """SUCCEEDED when the orders up to the cut are the same."""
+    compared_orders: _builtins.int
+    """Orders and cancels up to the cut."""
+    first_difference: _builtins.str
+    """The first that differs; empty for none."""
+    @_builtins.property
+    def cut(self) -> _common_pb2.Date:
+        """Last session with the true prices."""
+
+    def __init__(
+        self,
+        *,
+        cut: _common_pb2.Date | None = ...,
+        reason: _builtins.str = ...,
+        outcome: _common_pb2.Outcome.ValueType = ...,
+        compared_orders: _builtins.int = ...,
+        first_difference: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cut", b"cut"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["compared_orders", b"compared_orders", "cut", b"cut", "first_difference", b"first_difference", "outcome", b"outcome", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CausalityCut: _TypeAlias = CausalityCut  # noqa: Y015
 
 @_typing.final
 class ListDatasetsRequest(_message.Message):
