@@ -1,7 +1,6 @@
 """Starts, watches, pauses and ends campaigns; one task per campaign that works."""
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import aclosing
 from dataclasses import replace
@@ -10,6 +9,7 @@ from typing import Any, Final, final
 import structlog
 
 from stratlab.campaigns.loop import CampaignLoop
+from stratlab.campaigns.replay import new_campaign, replay_spec
 from stratlab.campaigns.second_look import SecondLook
 from stratlab.campaigns.spec_checks import check_markets
 from stratlab.campaigns.transitions import record_transition
@@ -82,7 +82,7 @@ class CampaignManager:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def create(
-        self, spec: CampaignSpec, request_id: str, actor: str = OWNER.name
+        self, spec: CampaignSpec, request_id: str, actor: str = OWNER.name, replay_of: str = ""
     ) -> Campaign:
         """Check a specification, store the campaign and start it.
 
@@ -96,17 +96,21 @@ class CampaignManager:
         check_markets(spec, data_set.symbols, data_set.timeframe)
         # Milliseconds now, against hours of search on bytes that somebody changed.
         await asyncio.to_thread(self._market_data.verify, spec.data_set)
-        now = self._workshop.clock.now()
-        draft = Campaign(
-            # Sortable by creation, and free of meaning.
-            id=f"c{int(now.timestamp() * 1000):011x}{secrets.token_hex(3)}",
-            spec=spec,
-            data_digest=data_set.digest,
-            state=CampaignState.QUEUED,
-            created_at=now,
-            updated_at=now,
-        )
+        draft = new_campaign(spec, data_set.digest, self._workshop.clock.now(), replay_of)
         return await self._to_its_end(self._store_and_start(draft, request_id, actor))
+
+    async def replay(self, campaign_id: str, request_id: str, actor: str = OWNER.name) -> Campaign:
+        """Run a completed campaign again; its models answer from what was recorded.
+
+        Raises:
+            NotFoundError: No campaign has that id.
+            WrongStateError: It is not completed.
+            DataSetCorruptError: Its data set is another one now.
+        """
+        original = await self._stored(campaign_id)
+        data_set = await asyncio.to_thread(self._market_data.get, original.spec.data_set)
+        spec = replay_spec(original, data_set.digest)
+        return await self.create(spec, request_id, actor, campaign_id)
 
     async def pause(self, campaign_id: str, actor: str = OWNER.name) -> Campaign:
         """Stop a campaign before its next step; its running trials are run again later.

@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import final
 
 from stratlab.campaigns.history import all_iterations
+from stratlab.campaigns.replay import FILE_NAME as REPLAY_NAME
+from stratlab.campaigns.replay import compare
 from stratlab.campaigns.report_text import campaign_report
 from stratlab.domain.campaign import Campaign, Iteration
 from stratlab.domain.errors import DataSetNotFoundError
@@ -83,14 +85,25 @@ class Reports:
             )
             for name, content in exports:
                 self._artifacts.put(campaign.id, f"exports/{name}", "text/plain", content)
-        self._put(campaign, "campaign.json", "application/json", _json(asdict(campaign)))
+        openings = self._repository.holdout_openings(campaign_id=campaign.id)
+        shown_openings = {"holdout_openings": [asdict(opening) for opening in openings]}
+        self._put(
+            campaign, "campaign.json", "application/json", _json(asdict(campaign) | shown_openings)
+        )
+        for found in self._repository.examinations(campaign.id):
+            name = f"examinations/iter_{found.subject.iteration}.json"
+            self._put(campaign, name, "application/json", _json(asdict(found)))
         audit = "".join(_line(event) for event in self._events(campaign.id))
         self._put(campaign, "audit.jsonl", "application/jsonl", audit)
+        if campaign.replay_of:
+            compared = compare(self._repository, campaign)
+            shown = {**asdict(compared), "is_identical": compared.is_identical}
+            self._put(campaign, REPLAY_NAME, "application/json", _json(shown))
         hall_of_fame = self._repository.hall_of_fame(campaign.id)
         # Last: its presence says that all the others are there.
         caveats = data_set.caveats if data_set else ("The data set was removed or replaced.",)
         points = self._repository.point_counts(campaign.id)
-        text = campaign_report(campaign, iterations, hall_of_fame, caveats, points)
+        text = campaign_report(campaign, iterations, hall_of_fame, caveats, points, openings)
         self._put(campaign, REPORT_NAME, "text/markdown", text)
 
     def _data_set(self, campaign: Campaign) -> DataSet | None:

@@ -30,7 +30,7 @@ def result_hash(
     """Return the sha256 (hex) over everything that a repetition must reproduce."""
     content = {
         "data": data_digest,
-        "iterations": [_iteration(iteration) for iteration in iterations],
+        "iterations": [iteration_content(iteration) for iteration in iterations],
         "causality": [
             [examination.subject.candidate_hash, examination.causality.outcome]
             for examination in examinations
@@ -48,7 +48,8 @@ def result_hash(
     return hashlib.sha256(canonical_json(content).encode()).hexdigest()
 
 
-def _iteration(iteration: Iteration) -> dict[str, object]:
+def iteration_content(iteration: Iteration) -> dict[str, object]:
+    """Return what a repetition must reproduce of one iteration, by part."""
     evaluation = iteration.evaluation
     return {
         "candidate": iteration.candidate.hash if iteration.candidate else "",

@@ -155,6 +155,8 @@ class Door:
     async def _recorded(self, call: Call, found: Recording) -> Answer:
         if call.account.replay_of:
             await asyncio.to_thread(self._cassettes.keep, call.account.campaign_id, found)
+        if found.stop_reason == BudgetExhaustedError.reason:
+            raise BudgetExhaustedError(found.text)
         if found.kind is RecordingKind.FAILURE:
             raise _failed(call, found.text, found.stop_reason)
         return Answer(found.text, found.stop_reason, found.usage, is_recorded=True)
