@@ -21,6 +21,7 @@ LAYERS = {
     Layer.INTEGRATION: "does it use what the lab offers to keep a strategy in hand?",
     Layer.COVERAGE: "is there enough of it to be judged, in parts that can be?",
     Layer.SMOKE: "does it run for a year of data, in a container?",
+    Layer.CAUSALITY: "does it decide by the past alone? (`--causality` only)",
 }
 HEAD = """\
 # Screening: what is looked at before a strategy runs
@@ -28,7 +29,8 @@ HEAD = """\
 Every source passes six layers before it costs a backtest. They run in order, and a layer with an
 error is the last one. An error rejects; a warning is shown and stored, and stops a campaign with
 `review: required` until somebody approves. `stratlab validate FILE` runs layers 1 to 5, `--smoke`
-the sixth too.
+the sixth too. `--causality` adds a seventh ([integrity.md](integrity.md)), which campaigns make of
+every candidate before it enters the hall of fame.
 
 Screening is feedback to whoever writes strategies, not the wall: a text can always be written that
 no rule sees. The wall is the sandbox ([threat-model.md](threat-model.md)), and what looks into the

@@ -61,6 +61,10 @@ def backtest(
     skip_screening: Annotated[
         bool, typer.Option("--skip-screening", help="Run what screening would reject.")
     ] = False,
+    causality: Annotated[
+        bool,
+        typer.Option("--causality", help="Also test whether it decides by the past alone."),
+    ] = False,
     strict: StrictOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -76,6 +80,7 @@ def backtest(
         if max_leverage is not None:
             request.limits.max_leverage = max_leverage
         request.skip_screening = skip_screening
+        request.causality = causality
         result = _run(context, request, as_json=as_json)
     except (StratlabError, UnicodeEncodeError) as error:
         if not as_json:
@@ -202,12 +207,26 @@ def _print_result(result: "pb.BacktestResult") -> None:
                 ]
             )
         )
+    if result.HasField("causality"):
+        print_causality(result.causality)
     usage = result.trial.usage
     print_line(
         f"{len(trial['fills'])} fills; {usage.wall_seconds:.2f} s wall, {usage.cpu_seconds:.2f} s "
         f"CPU, start-up {usage.startup_seconds:.2f} s, {usage.max_rss_bytes / 2**20:.0f} MiB"
     )
     print_caveats(result.caveats)
+
+
+def print_causality(found: "pb.Causality") -> None:
+    """Print what a causality test found, one line for each thing that was tried."""
+    told = plain(found)
+    print_line(f"Causality: {told['outcome']}; {told['reason']}.")
+    worlds = f"{len(found.cuts)} worlds with another future, {found.repetitions} repetitions"
+    delayed = told["delayed_sharpe_ratio"]
+    late = "undefined" if delayed is None else f"{delayed:.2f}"
+    print_line(f"  {worlds}; Sharpe ratio one bar late: {late}")
+    if found.warm_up_difference:
+        print_line(f"  {found.warm_up_difference}")
 
 
 def _exit_code(result: "pb.BacktestResult", *, strict: bool) -> ExitCode:

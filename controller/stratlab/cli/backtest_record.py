@@ -44,6 +44,7 @@ def backtest_record(result: backtest_service_pb2.BacktestResult) -> dict[str, An
         "rejected": result.rejected,
         "findings": [plain(finding) for finding in result.findings],
         "caveats": list(result.caveats),
+        "causality": plain(result.causality) if result.HasField("causality") else None,
     }
     if result.rejected:
         worst = next(finding for finding in record["findings"] if finding["severity"] == "error")
@@ -75,6 +76,7 @@ def error_only_record(error: StratlabError) -> dict[str, Any]:
         "rejected": False,
         "findings": [],
         "caveats": [],
+        "causality": None,
     }
 
 

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from stratlab.cli.validation.judging import Judge
     from stratlab.cli.validation.report import ValidationReport
     from stratlab.client import Client
+    from stratlab.domain.strategy import ScreeningReport
     from stratlab.settings import Settings
+    from stratlab_proto.v1 import backtest_service_pb2
     from stratlab_proto.v1 import strategy_service_pb2 as pb
 
 
@@ -52,19 +54,25 @@ def validate(
     smoke: Annotated[
         bool, typer.Option("--smoke", help="Also run each strategy over one year, in a container.")
     ] = False,
-    data: Annotated[str, typer.Option("--data", help="Data set of the smoke run.")] = "us-daily",
+    causality: Annotated[
+        bool,
+        typer.Option(
+            "--causality", help="Also backtest each and test that it decides by the past alone."
+        ),
+    ] = False,
+    data: Annotated[str, typer.Option("--data", help="Data set of the runs.")] = "us-daily",
     symbols: Annotated[
-        list[str] | None, typer.Option("--symbols", help="Its symbols, A,B; repeatable [all].")
+        list[str] | None, typer.Option("--symbols", help="Their symbols, A,B; repeatable [all].")
     ] = None,
     params: Annotated[
         list[str] | None,
-        typer.Option("--params", metavar="NAME=NUMBER", help="Its context.params; repeatable."),
+        typer.Option("--params", metavar="NAME=NUMBER", help="Their context.params; repeatable."),
     ] = None,
     seconds: Annotated[
-        int, typer.Option("--seconds", min=1, max=30, help="How long each may take.")
+        int, typer.Option("--seconds", min=1, max=30, help="How long each smoke run may take.")
     ] = 30,
 ) -> None:
-    """Screen strategies without running them; with --smoke run them for a moment."""
+    """Screen strategies; with --smoke or --causality run them too."""
     from stratlab.cli.output import print_line, print_note
     from stratlab.cli.validation.judging import judge_files
     from stratlab.cli.validation.report import ValidationReport
@@ -73,8 +81,9 @@ def validate(
     chosen = OutputFormat.JSON if as_json and output_format is OutputFormat.TABLE else output_format
     files = find_paths(paths)
     run = _smoke_run(data, symbols, params, seconds) if smoke else None
-    with _judge(settings_of(context), run) as judge:
-        quiet = len(files) == 1 and not smoke
+    test = _backtest(data, symbols, params) if causality else None
+    with _judge(settings_of(context), run, test) as judge:
+        quiet = len(files) == 1 and not (smoke or causality)
         reports = judge_files(files, judge, quiet=quiet)
     if len(reports) == 1 and reports[0].problem is not None:
         raise reports[0].problem
@@ -94,16 +103,35 @@ def validate(
 
 
 @contextmanager
-def _judge(settings: "Settings", run: "pb.SmokeRun | None") -> Iterator["Judge"]:
+def _judge(
+    settings: "Settings",
+    run: "pb.SmokeRun | None",
+    test: "backtest_service_pb2.RunBacktestRequest | None",
+) -> Iterator["Judge"]:
     from stratlab.cli.connection import server_or_lab
     from stratlab.screening import SubprocessScreener
 
-    if run is None and not settings.client.address:
+    if run is None and test is None and not settings.client.address:
         # The same code as in a server, which nothing else of this needs.
         yield SubprocessScreener().screen
         return
     with server_or_lab(settings) as client:
-        yield _asking(client, run)
+        screen = _asking(client, run)
+        if test is None:
+            yield screen
+            return
+        from stratlab.cli.validation.testing import causality_judge
+
+        examine = causality_judge(client, test)
+        yield examine if run is None else _after(screen, examine)
+
+
+def _after(first: "Judge", second: "Judge") -> "Judge":
+    def judge(source: str) -> "ScreeningReport":
+        report = first(source)
+        return second(source) if report.passed else report
+
+    return judge
 
 
 def _asking(client: "Client", run: "pb.SmokeRun | None") -> "Judge":
@@ -134,6 +162,20 @@ def _smoke_run(
         symbols=parse_list(symbols or ()),
         parameters=numbers_to_proto(parse_parameters(params or (), "--params")),
         seconds=seconds,
+    )
+
+
+def _backtest(
+    data: str, symbols: list[str] | None, params: list[str] | None
+) -> "backtest_service_pb2.RunBacktestRequest":
+    from stratlab.api.convert.values import numbers_to_proto
+    from stratlab.cli.reading import parse_list, parse_parameters
+    from stratlab_proto.v1 import backtest_service_pb2
+
+    return backtest_service_pb2.RunBacktestRequest(
+        data_set=data,
+        symbols=parse_list(symbols or ()),
+        parameters=numbers_to_proto(parse_parameters(params or (), "--params")),
     )
 
 

@@ -21,6 +21,7 @@ class Layer(StrEnum):
     INTEGRATION = "integration"
     COVERAGE = "coverage"
     SMOKE = "smoke"
+    CAUSALITY = "causality"
 
 
 @final

@@ -3,7 +3,15 @@
 from typing import Final
 
 from stratlab.screening.rule import Rule
-from stratlab.screening.rules import advice, bandit, lookahead, security, smoke, static
+from stratlab.screening.rules import (
+    advice,
+    bandit,
+    causality,
+    lookahead,
+    security,
+    smoke,
+    static,
+)
 
 RULES: Final[tuple[Rule, ...]] = (
     *static.RULES,
@@ -12,6 +20,7 @@ RULES: Final[tuple[Rule, ...]] = (
     *lookahead.RULES,
     *advice.RULES,
     *smoke.RULES,
+    *causality.RULES,
 )
 """In the order of the layers."""
 
