@@ -14,7 +14,7 @@ import json
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from benchmarks.support.figures import head, machine, percentile, row
@@ -28,6 +28,8 @@ from benchmarks.support.measured_sandbox import (
 )
 from benchmarks.support.peers import environment_of
 from benchmarks.support.plain_docker import IMAGE, SUPPORT
+
+from stratlab.sandbox import DockerSandbox
 
 LLM_SANDBOX = "0.3.46"
 SNIPPET = """
@@ -77,31 +79,29 @@ async def measure(home: Path, python: Path | None, rounds: int) -> Figures:
     stamps.attach()
     found: Figures = {}
 
-    async def ours(name: str, **options: int) -> None:
-        async with opened(home, members=2, **options) as (sandbox, _):
-            if options["pool_low"]:
-                await run_one(sandbox, batch(SNIPPET, {}))
-                await idle(sandbox, 1)
-            stamps.teardowns.clear()
-            asked = time.time()
-            claim = await run_one(sandbox, batch(SNIPPET, {}))
-            line, imported = map(float, claim.output_tail.split())
-            since = stamps.sent if options["pool_low"] else asked
-            found.setdefault(f"ours, {name}: to the first line", []).append(line - since)
-            found.setdefault(f"ours, {name}: zipline imported", []).append(imported - since)
-            found.setdefault("ours: teardown", []).append(stamps.teardowns[0])
+    async def ours(sandbox: DockerSandbox, name: str) -> None:
+        warm = name == "warm"
+        if warm:
+            await idle(sandbox, 1)
+        stamps.teardowns.clear()
+        asked = time.time()
+        claim = await run_one(sandbox, batch(SNIPPET, {}))
+        line, imported = map(float, claim.output_tail.split())
+        since = stamps.sent if warm else asked
+        found.setdefault(f"ours, {name}: to the first line", []).append(line - since)
+        found.setdefault(f"ours, {name}: zipline imported", []).append(imported - since)
+        found.setdefault("ours: teardown", []).append(stamps.teardowns[0])
 
-    if python is None:
-        for _ in range(rounds):
-            await ours("cold", pool_low=0)
-            await ours("warm", pool_low=1)
-        return found
-    with llm_sandbox(python) as process:
-        their_round(process, {})
-        for _ in range(rounds):
-            await ours("cold", pool_low=0)
-            await ours("warm", pool_low=1)
-            await asyncio.to_thread(their_round, process, found)
+    async with opened(home, pool_low=0) as (cold, _), opened(home, members=2) as (warm, _):
+        await run_one(warm, batch(SNIPPET, {}))
+        with llm_sandbox(python) if python else nullcontext() as process:
+            if process:
+                their_round(process, {})
+            for _ in range(rounds):
+                await ours(cold, "cold")
+                await ours(warm, "warm")
+                if process:
+                    await asyncio.to_thread(their_round, process, found)
     return found
 
 

@@ -79,7 +79,7 @@ async def opened(home: Path, **options: float) -> AsyncIterator[tuple[DockerSand
     async with DockerSandbox.open(
         changed, home, repository.leases(), Catalogue(home), SystemClock(), alone=True
     ) as sandbox:
-        await sandbox.prove()
+        await sandbox.ready.wait()
         yield sandbox, repository.leases()
     repository.close()
 
