@@ -54,7 +54,7 @@ def a_panel(seed: int = 1) -> PricePanel:
     """Random prices; AAA does better than BBB in train."""
     random = np.random.default_rng(seed)
     drift = np.full((len(DAYS), 2), 0.0003)
-    drift[: _ENDS[Tier.TRAIN], 0] = 0.0012
+    drift[: _ENDS[Tier.TRAIN], 0] = 0.004
     close = 50 * np.exp(np.cumsum(drift + random.normal(0, 0.012, drift.shape), axis=0))
     opening = np.concatenate((close[:1], close[:-1])) * np.exp(random.normal(0, 0.003, drift.shape))
     seconds = [int(datetime(d.year, d.month, d.day, tzinfo=UTC).timestamp()) for d in DAYS]
