@@ -133,6 +133,12 @@ class FakeManager:
         state = CampaignState.CODE_GENERATED if decline else CampaignState.CAMPAIGN_RUNNING
         return self.move(campaign_id, state, actor)
 
+    async def replay(self, campaign_id: str, request_id: str, actor: str) -> Campaign:
+        if self.raises:
+            raise self.raises
+        original = await asyncio.to_thread(self.repository.get_campaign, campaign_id)
+        return await self.create(original.spec, request_id, actor)
+
     async def open_holdout(self, campaign_id: str, actor: str, *, iteration: int) -> Campaign:
         if self.raises:
             raise self.raises

@@ -18,6 +18,10 @@ class CampaignControl(Protocol):
         """Store a campaign and start it, or return the one of the same request id."""
         ...
 
+    async def replay(self, campaign_id: str, request_id: str, actor: str) -> Campaign:
+        """Run a completed campaign again from its models' recordings."""
+        ...
+
     async def pause(self, campaign_id: str, actor: str) -> Campaign:
         """Stop a campaign before its next step."""
         ...

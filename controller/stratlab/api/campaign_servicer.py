@@ -57,12 +57,8 @@ class CampaignServicer(rpc.CampaignServiceServicer):
         self, request: pb.CreateCampaignRequest, context: _Context
     ) -> pb.Campaign:
         """Validate a specification and start its campaign."""
-        if len(request.request_id) > MAX_REQUEST_ID:
-            raise InvalidInputError(
-                f"request_id: longer than {MAX_REQUEST_ID} characters", field="request_id"
-            )
+        request_id = _request_id(request.request_id)
         spec = await self._checked(request.spec)
-        request_id = request.request_id or uuid.uuid4().hex
         actor = current_caller().name
         return await self._described(await self._backend.manager.create(spec, request_id, actor))
 
@@ -76,6 +72,15 @@ class CampaignServicer(rpc.CampaignServiceServicer):
             estimate_campaign, spec, backend.repository, backend.market_data
         )
         return estimate_to_proto(estimate)
+
+    async def ReplayCampaign(
+        self, request: pb.ReplayCampaignRequest, context: _Context
+    ) -> pb.Campaign:
+        """Run a completed campaign again from its models' recordings."""
+        campaign_id, actor = parse_campaign(request.name), current_caller().name
+        request_id = _request_id(request.request_id)
+        manager = self._backend.manager
+        return await self._described(await manager.replay(campaign_id, request_id, actor))
 
     async def GetCampaign(self, request: pb.GetCampaignRequest, context: _Context) -> pb.Campaign:
         """Return one campaign with its hall of fame and figures."""
@@ -239,3 +244,11 @@ class CampaignServicer(rpc.CampaignServiceServicer):
 @lru_cache(maxsize=2048)
 def _event_response(event: Event) -> pb.WatchCampaignResponse:
     return pb.WatchCampaignResponse(event=event_to_proto(event))
+
+
+def _request_id(sent: str) -> str:
+    if len(sent) > MAX_REQUEST_ID:
+        raise InvalidInputError(
+            f"request_id: longer than {MAX_REQUEST_ID} characters", field="request_id"
+        )
+    return sent or uuid.uuid4().hex

@@ -30,7 +30,8 @@ _ConstraintOption = Annotated[
     list[str] | None, typer.Option("--constraint", help="A further demand; repeatable.")
 ]
 _GeneratorOption = Annotated[
-    str | None, typer.Option("--generator", help="template or factor_graph [factor_graph].")
+    str | None,
+    typer.Option("--generator", help="template, factor_graph, hybrid or claude [factor_graph]."),
 ]
 _TemplateOption = Annotated[
     list[str] | None, typer.Option("--template", help="Template to start from; repeatable [all].")
@@ -239,6 +240,14 @@ def approve(
 
     with running_server(settings_of(context)) as client:
         _print_state(client.approve_campaign(campaign, decline=decline), as_json=as_json)
+
+
+@app.command()
+def replay(context: typer.Context, campaign: CampaignArgument, as_json: JsonOption = False) -> None:
+    """Run an ended campaign again from its models' recordings, and compare every hash."""
+    from stratlab.cli.replay import replay_campaign
+
+    raise typer.Exit(replay_campaign(settings_of(context), campaign, as_json=as_json))
 
 
 @app.command()

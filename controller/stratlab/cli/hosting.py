@@ -154,6 +154,10 @@ class _NoController:
         del spec, request_id, actor
         raise _nobody_runs()
 
+    async def replay(self, campaign_id: str, request_id: str, actor: str) -> Campaign:
+        del campaign_id, request_id, actor
+        raise _nobody_runs()
+
     async def pause(self, campaign_id: str, actor: str) -> Campaign:
         del campaign_id, actor
         raise _nobody_runs()

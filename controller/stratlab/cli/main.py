@@ -19,6 +19,7 @@ from stratlab.cli import (
     health,
     interrupts,
     report,
+    selftest,
     sensitivity,
     serve,
     token,
@@ -47,6 +48,7 @@ app.add_typer(campaign.app, name="campaign")
 app.command()(backtest.backtest)
 app.command()(validate.validate)
 app.command()(sensitivity.sensitivity)
+app.command()(selftest.selftest)
 app.add_typer(contract.app, name="contract")
 app.command()(catalogue.catalogue)
 app.add_typer(data.app, name="data")

@@ -124,6 +124,15 @@ class Client:
         request = campaign_service_pb2.EstimateCampaignRequest(spec=spec)
         return self._repeat(self._campaigns.EstimateCampaign, request)
 
+    def replay_campaign(
+        self, campaign: str, *, request_id: str = ""
+    ) -> campaign_service_pb2.Campaign:
+        """Run a completed campaign again from its models' recordings."""
+        request = campaign_service_pb2.ReplayCampaignRequest(
+            name=_name(campaign), request_id=request_id or uuid.uuid4().hex
+        )
+        return self._repeat(self._campaigns.ReplayCampaign, request)
+
     def get_campaign(self, campaign: str) -> campaign_service_pb2.Campaign:
         """Return one campaign with its hall of fame and figures."""
         request = campaign_service_pb2.GetCampaignRequest(name=_name(campaign))

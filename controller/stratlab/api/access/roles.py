@@ -13,6 +13,7 @@ REQUIRED_ROLES: Mapping[str, Role] = MappingProxyType(
     {
         "/stratlab.v1.CampaignService/CreateCampaign": _WORK,
         "/stratlab.v1.CampaignService/EstimateCampaign": _READ,
+        "/stratlab.v1.CampaignService/ReplayCampaign": _WORK,
         "/stratlab.v1.CampaignService/GetCampaign": _READ,
         "/stratlab.v1.CampaignService/ListCampaigns": _READ,
         # Of campaigns that others created, the servicer asks for an operator.

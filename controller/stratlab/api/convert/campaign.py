@@ -56,6 +56,7 @@ def campaign_to_proto(
         stats=stats_to_proto(stats) if stats else None,
         archive=[archive_cell_to_proto(cell) for cell in stats.archive] if stats else [],
         holdout_openings=[opening_to_proto(opening) for opening in openings],
+        replay_of=campaign_name(campaign.replay_of) if campaign.replay_of else "",
     )
 
 

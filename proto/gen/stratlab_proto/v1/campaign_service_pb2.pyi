@@ -660,6 +660,7 @@ class Campaign(_message.Message):
     STATS_FIELD_NUMBER: _builtins.int
     ARCHIVE_FIELD_NUMBER: _builtins.int
     HOLDOUT_OPENINGS_FIELD_NUMBER: _builtins.int
+    REPLAY_OF_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """campaigns/{campaign}."""
     state: Global___Campaign.State.ValueType
@@ -672,6 +673,8 @@ class Campaign(_message.Message):
     """Output only. Hash over everything that must be the same in a repetition, hex."""
     data_digest: _builtins.str
     """Output only. Digest of the data set."""
+    replay_of: _builtins.str
+    """Output only. The campaign that it repeats, campaigns/{campaign}; empty for none."""
     @_builtins.property
     def spec(self) -> Global___CampaignSpec:
         """What was asked for."""
@@ -721,10 +724,11 @@ class Campaign(_message.Message):
         stats: Global___CampaignStats | None = ...,
         archive: _abc.Iterable[Global___ArchiveCell] | None = ...,
         holdout_openings: _abc.Iterable[Global___HoldoutOpening] | None = ...,
+        replay_of: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "spec", b"spec", "stats", b"stats", "update_time", b"update_time", "verdict", b"verdict"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["archive", b"archive", "create_time", b"create_time", "data_digest", b"data_digest", "hall_of_fame", b"hall_of_fame", "holdout_openings", b"holdout_openings", "iteration", b"iteration", "name", b"name", "result_hash", b"result_hash", "spec", b"spec", "state", b"state", "state_reason", b"state_reason", "stats", b"stats", "update_time", b"update_time", "verdict", b"verdict"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archive", b"archive", "create_time", b"create_time", "data_digest", b"data_digest", "hall_of_fame", b"hall_of_fame", "holdout_openings", b"holdout_openings", "iteration", b"iteration", "name", b"name", "replay_of", b"replay_of", "result_hash", b"result_hash", "spec", b"spec", "state", b"state", "state_reason", b"state_reason", "stats", b"stats", "update_time", b"update_time", "verdict", b"verdict"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1908,6 +1912,32 @@ class ApproveCampaignRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ApproveCampaignRequest: _TypeAlias = ApproveCampaignRequest  # noqa: Y015
+
+@_typing.final
+class ReplayCampaignRequest(_message.Message):
+    """Request of ReplayCampaign."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """campaigns/{campaign}."""
+    request_id: _builtins.str
+    """Chosen by the client; the same one twice starts one replay."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReplayCampaignRequest: _TypeAlias = ReplayCampaignRequest  # noqa: Y015
 
 @_typing.final
 class OpenHoldoutRequest(_message.Message):

@@ -45,6 +45,11 @@ class CampaignServiceStub(object):
                 request_serializer=stratlab_dot_v1_dot_campaign__service__pb2.EstimateCampaignRequest.SerializeToString,
                 response_deserializer=stratlab_dot_v1_dot_campaign__service__pb2.CampaignEstimate.FromString,
                 _registered_method=True)
+        self.ReplayCampaign = channel.unary_unary(
+                '/stratlab.v1.CampaignService/ReplayCampaign',
+                request_serializer=stratlab_dot_v1_dot_campaign__service__pb2.ReplayCampaignRequest.SerializeToString,
+                response_deserializer=stratlab_dot_v1_dot_campaign__service__pb2.Campaign.FromString,
+                _registered_method=True)
         self.GetCampaign = channel.unary_unary(
                 '/stratlab.v1.CampaignService/GetCampaign',
                 request_serializer=stratlab_dot_v1_dot_campaign__service__pb2.GetCampaignRequest.SerializeToString,
@@ -120,6 +125,14 @@ class CampaignServiceServicer(object):
 
     def EstimateCampaign(self, request, context):
         """Says what a campaign would cost and what its winner would have to show; stores nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReplayCampaign(self, request, context):
+        """Runs a completed campaign again in new containers; its language models answer from what was
+        recorded. The artefact replay.json of the new campaign says where the two differ.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -222,6 +235,11 @@ def add_CampaignServiceServicer_to_server(servicer, server):
                     servicer.EstimateCampaign,
                     request_deserializer=stratlab_dot_v1_dot_campaign__service__pb2.EstimateCampaignRequest.FromString,
                     response_serializer=stratlab_dot_v1_dot_campaign__service__pb2.CampaignEstimate.SerializeToString,
+            ),
+            'ReplayCampaign': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReplayCampaign,
+                    request_deserializer=stratlab_dot_v1_dot_campaign__service__pb2.ReplayCampaignRequest.FromString,
+                    response_serializer=stratlab_dot_v1_dot_campaign__service__pb2.Campaign.SerializeToString,
             ),
             'GetCampaign': grpc.unary_unary_rpc_method_handler(
                     servicer.GetCampaign,
@@ -339,6 +357,33 @@ class CampaignService(object):
             '/stratlab.v1.CampaignService/EstimateCampaign',
             stratlab_dot_v1_dot_campaign__service__pb2.EstimateCampaignRequest.SerializeToString,
             stratlab_dot_v1_dot_campaign__service__pb2.CampaignEstimate.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReplayCampaign(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stratlab.v1.CampaignService/ReplayCampaign',
+            stratlab_dot_v1_dot_campaign__service__pb2.ReplayCampaignRequest.SerializeToString,
+            stratlab_dot_v1_dot_campaign__service__pb2.Campaign.FromString,
             options,
             channel_credentials,
             insecure,

@@ -37,6 +37,10 @@ class CampaignServiceStub:
     """Creates a campaign and starts it."""
     EstimateCampaign: _grpc.UnaryUnaryMultiCallable[_campaign_service_pb2.EstimateCampaignRequest, _campaign_service_pb2.CampaignEstimate]
     """Says what a campaign would cost and what its winner would have to show; stores nothing."""
+    ReplayCampaign: _grpc.UnaryUnaryMultiCallable[_campaign_service_pb2.ReplayCampaignRequest, _campaign_service_pb2.Campaign]
+    """Runs a completed campaign again in new containers; its language models answer from what was
+    recorded. The artefact replay.json of the new campaign says where the two differ.
+    """
     GetCampaign: _grpc.UnaryUnaryMultiCallable[_campaign_service_pb2.GetCampaignRequest, _campaign_service_pb2.Campaign]
     """Returns one campaign."""
     ListCampaigns: _grpc.UnaryUnaryMultiCallable[_campaign_service_pb2.ListCampaignsRequest, _campaign_service_pb2.ListCampaignsResponse]
@@ -73,6 +77,10 @@ class CampaignServiceAsyncStub(CampaignServiceStub):
     """Creates a campaign and starts it."""
     EstimateCampaign: _aio.UnaryUnaryMultiCallable[_campaign_service_pb2.EstimateCampaignRequest, _campaign_service_pb2.CampaignEstimate]  # type: ignore[assignment]
     """Says what a campaign would cost and what its winner would have to show; stores nothing."""
+    ReplayCampaign: _aio.UnaryUnaryMultiCallable[_campaign_service_pb2.ReplayCampaignRequest, _campaign_service_pb2.Campaign]  # type: ignore[assignment]
+    """Runs a completed campaign again in new containers; its language models answer from what was
+    recorded. The artefact replay.json of the new campaign says where the two differ.
+    """
     GetCampaign: _aio.UnaryUnaryMultiCallable[_campaign_service_pb2.GetCampaignRequest, _campaign_service_pb2.Campaign]  # type: ignore[assignment]
     """Returns one campaign."""
     ListCampaigns: _aio.UnaryUnaryMultiCallable[_campaign_service_pb2.ListCampaignsRequest, _campaign_service_pb2.ListCampaignsResponse]  # type: ignore[assignment]
@@ -118,6 +126,16 @@ class CampaignServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_campaign_service_pb2.CampaignEstimate, _abc.Awaitable[_campaign_service_pb2.CampaignEstimate]]:
         """Says what a campaign would cost and what its winner would have to show; stores nothing."""
+
+    @_abc_1.abstractmethod
+    def ReplayCampaign(
+        self,
+        request: _campaign_service_pb2.ReplayCampaignRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_campaign_service_pb2.Campaign, _abc.Awaitable[_campaign_service_pb2.Campaign]]:
+        """Runs a completed campaign again in new containers; its language models answer from what was
+        recorded. The artefact replay.json of the new campaign says where the two differ.
+        """
 
     @_abc_1.abstractmethod
     def GetCampaign(
