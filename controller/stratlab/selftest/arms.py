@@ -1,0 +1,77 @@
+"""How a world is searched: by the lab in two ways, or at random, always under the same rules."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, final
+
+from stratlab.domain.campaign import CampaignSpec, StopRules
+from stratlab.domain.search import DEFAULT_SCREEN_POINTS, ParameterSearch, Sampler
+from stratlab.generation import templates_for
+from stratlab.search import FactorGraphGenerator
+from stratlab.selftest.fast.market import NAME
+from stratlab.selftest.random_search import RandomSearch
+
+if TYPE_CHECKING:
+    from stratlab.domain.ports import Generator
+
+
+@final
+class Arm(StrEnum):
+    """Who searches, and what is counted.
+
+    ``lab`` is a campaign as it is by default: templates evolve, and of many points that the host
+    screens on train prices the best one is run and counted. ``counted`` runs every point that it
+    looks at, so that all of them are in N. ``random`` draws as many candidates and points as
+    ``counted`` without looking at any result.
+    """
+
+    LAB = "lab"
+    COUNTED = "counted"
+    RANDOM = "random"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How long a campaign searches.
+
+    Attributes:
+        iterations: Candidates.
+        points: Of each candidate where all are counted; N is their product.
+    """
+
+    iterations: int
+    points: int
+
+
+def spec_of(arm: Arm, budget: Budget, symbols: tuple[str, ...], seed: int) -> CampaignSpec:
+    """Return the specification of a campaign: the defaults, but for the search."""
+    return CampaignSpec(
+        display_name=f"selftest {arm} {seed}",
+        data_set=NAME,
+        markets=(symbols,),
+        parameter_points=1 if arm is Arm.LAB else budget.points,
+        parameter_search=ParameterSearch(
+            sampler=Sampler.RANDOM,
+            screen_points={
+                Arm.LAB: DEFAULT_SCREEN_POINTS,
+                Arm.COUNTED: budget.points,
+                Arm.RANDOM: 0,
+            }[arm],
+        ),
+        stop_rules=StopRules(
+            max_iterations=budget.iterations,
+            max_wall_seconds=None,
+            max_consecutive_failures=None,
+            max_drawdown_breach=None,
+        ),
+        seed=seed,
+    )
+
+
+def generator_of(arm: Arm, spec: CampaignSpec) -> "Generator":
+    """Return who writes the candidates of a campaign."""
+    templates = templates_for(spec)
+    if arm is Arm.RANDOM:
+        return RandomSearch(lambda _: templates)
+    return FactorGraphGenerator(lambda _: templates)
