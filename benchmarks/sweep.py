@@ -5,8 +5,8 @@ sandbox image. The EMA cross of ``benchmarks.engine`` over 3,200 daily bars of I
 span of its slow average at each point. One side is ``docker run`` of stock zipline for each point,
 one after the other and as many at a time as there are cores; it is measured on some of the points
 and multiplied. The other is one batch through the product's own sandbox, on all cores, from the
-moment it is asked for to the moment the container is gone, with nothing warm. The sweep under gVisor
-is shown beside; cold runs under gVisor, which take longer, are not measured.
+moment it is asked for to the moment the container is gone, with nothing warm. gVisor's is shown
+beside; cold runs under gVisor, which take longer, are not measured.
 """
 
 import argparse
