@@ -158,6 +158,7 @@ def walk(
     has_bar = ~np.isnan(gap)
     at = _start(moves, first) + np.cumsum(np.where(has_bar, gap + body, 0.0), axis=0)
     low, high = np.nanmin(moves.close, axis=0) - _REACH, np.nanmax(moves.close, axis=0) + _REACH
+    at = np.where(has_bar, at, np.nan)
     opens, closes = _folded(at - body, low, high), _folded(at, low, high)
     scale = np.cumprod(ratios, axis=0)[first:]
     units = _tick_units(grid)
