@@ -40,8 +40,11 @@ class RealSandbox:
 
 
 @asynccontextmanager
-async def open_real_sandbox(home: Path, pool_low: int = 0) -> AsyncIterator[RealSandbox]:
-    engine, leases = DockerEngine(), MemoryLeases()
+async def open_real_sandbox(
+    home: Path, pool_low: int = 0, leases: MemoryLeases | None = None
+) -> AsyncIterator[RealSandbox]:
+    # Sandboxes of one home directory share their leases: whoever sweeps ends what has none.
+    engine, leases = DockerEngine(), leases or MemoryLeases()
     settings = SandboxSettings(members=2, pool_low=pool_low)
     async with DockerSandbox.open(settings, home, leases, Catalogue(home), Clock()) as sandbox:
         await sandbox.ready.wait()

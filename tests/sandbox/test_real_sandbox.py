@@ -18,8 +18,8 @@ class TestDockerSandbox(SandboxSuite):
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def pooled(real_home: Path) -> AsyncIterator[RealSandbox]:
-    async with open_real_sandbox(real_home, pool_low=1) as opened:
+async def pooled(real_home: Path, real: RealSandbox) -> AsyncIterator[RealSandbox]:
+    async with open_real_sandbox(real_home, pool_low=1, leases=real.leases) as opened:
         yield opened
 
 
