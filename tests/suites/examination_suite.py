@@ -42,7 +42,7 @@ from stratlab.domain.trial import Outcome
 SUBJECT = Subject("c1", 1, "a" * 64, {"fast": 5, "stop": 2.5})
 NOTHING = Inconclusive("sharpe_ratio", Insufficiency.TOO_FEW_OBSERVATIONS, "too few", 3, 20)
 _SHARPE = PerPeriodSharpe(0.1)
-_RESAMPLING = Resampling(2000, 9.5, 7)
+_RESAMPLING = Resampling(2000, 9, 7)
 BOUND = SharpeBound(
     sharpe=_SHARPE,
     lower=PerPeriodSharpe(0.02),

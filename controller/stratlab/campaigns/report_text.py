@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from stratlab.campaigns.archive_text import islands_section, lineage_section
 from stratlab.domain.campaign import Campaign, Evaluation, HallOfFameEntry, Iteration
+from stratlab.domain.examination import HoldoutOpening
+from stratlab.domain.gates import Verdict
 from stratlab.domain.metrics import METRIC_NAMES, Metrics
 from stratlab.domain.trial import TrialPurpose
 
@@ -16,6 +18,7 @@ def campaign_report(
     hall_of_fame: Sequence[HallOfFameEntry],
     caveats: Sequence[str],
     points: Mapping[TrialPurpose, int],
+    openings: Sequence[HoldoutOpening] = (),
 ) -> str:
     """Return the report: verdict first, then the evidence, then how to repeat it.
 
@@ -25,6 +28,7 @@ def campaign_report(
         hall_of_fame: The champion first.
         caveats: Of the data set.
         points: Entries of the registry by purpose.
+        openings: Of the holdout, in order.
     """
     sections = [
         _heading(campaign),
@@ -36,6 +40,7 @@ def campaign_report(
         _hall_of_fame(hall_of_fame),
         _list("What to know about the data", caveats),
         _count(points),
+        _openings(openings),
         _repetition(campaign, iterations),
     ]
     return "\n".join(section for section in sections if section)
@@ -58,12 +63,35 @@ def _verdict(campaign: Campaign) -> str:
     verdict = campaign.verdict
     if verdict is None:
         return "## Verdict\n\nNone: the campaign did not complete.\n"
-    reasons = "".join(f"- {_plain(reason)}\n" for reason in verdict.reasons)
+    told = verdict.reasons if not verdict.rules else (verdict.reasons[0], verdict.reasons[-1])
+    reasons = "".join(f"- {_plain(reason)}\n" for reason in told)
     missing = ", ".join(verdict.missing_checks)
     checks = (
         f"\nChecks that a promotion needs and that did not run: {missing}.\n" if missing else ""
     )
-    return f"## Verdict: {verdict.kind}\n\n{reasons}{checks}"
+    return f"## Verdict: {verdict.kind}\n\n{reasons}{checks}{_rules(verdict)}"
+
+
+def _rules(verdict: Verdict) -> str:
+    if not verdict.rules:
+        return ""
+    rows = "".join(
+        f"| {rule.name} | {rule.status} | {_figure(rule.value)} | {rule.bound:g} | "
+        f"{_plain(rule.evidence)} |\n"
+        for rule in verdict.rules
+    )
+    return f"\n| rule | status | value | bound | evidence |\n|---|---|---:|---:|---|\n{rows}"
+
+
+def _openings(openings: Sequence[HoldoutOpening]) -> str:
+    return _list(
+        "Openings of the holdout",
+        [
+            f"{opening.at.date()}: {opening.actor or 'the lab'} for iteration "
+            f"{opening.subject.iteration}, look {opening.looks} at {opening.data_set}"
+            for opening in openings
+        ],
+    )
 
 
 def _best(campaign: Campaign, iterations: Sequence[Iteration]) -> str:
