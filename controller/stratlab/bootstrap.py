@@ -25,7 +25,7 @@ from stratlab.campaigns.workshop import Workshop
 from stratlab.domain.errors import DataSetNotFoundError, WrongStateError, from_os_error
 from stratlab.domain.flag import Flag
 from stratlab.domain.market import DataSet
-from stratlab.domain.ports import Artifacts, MarketData, Repository, Screener
+from stratlab.domain.ports import Artifacts, Generator, MarketData, Repository, Screener
 from stratlab.domain.strategy import GeneratorKind
 from stratlab.domain.trusted_jobs import TrustedJobs
 from stratlab.evaluation import HostEvaluator
@@ -78,10 +78,20 @@ class Lab:
 
 
 @asynccontextmanager
-async def open_lab(settings: Settings) -> AsyncIterator[Lab]:
+async def open_lab(
+    settings: Settings,
+    *,
+    generators: Mapping[GeneratorKind, Generator] | None = None,
+    screener: Screener | None = None,
+) -> AsyncIterator[Lab]:
     """Open the store, continue unfinished campaigns, and prove the sandbox in the background.
 
     Reads can be served as soon as this returns; trials wait until the sandbox is proven.
+
+    Args:
+        settings: All of them.
+        generators: In place of those that there are, for a selftest.
+        screener: The same.
 
     Raises:
         WrongStateError: Another controller uses this home directory.
@@ -97,7 +107,7 @@ async def open_lab(settings: Settings) -> AsyncIterator[Lab]:
         ) as authors,
     ):
         artifacts = FileArtifacts(home, repository)
-        screener, evaluator = SubprocessScreener(), HostEvaluator()
+        screener, evaluator = screener or SubprocessScreener(), HostEvaluator()
         async with DockerSandbox.open(
             settings.sandbox, home, repository.leases(), market_data, clock, alone=True
         ) as sandbox:
@@ -120,6 +130,7 @@ async def open_lab(settings: Settings) -> AsyncIterator[Lab]:
                     GeneratorKind.TEMPLATE: TemplateGenerator(),
                     GeneratorKind.FACTOR_GRAPH: FactorGraphGenerator(templates_for),
                     **authors.generators,
+                    **(generators or {}),
                 },
                 parameters=ParameterScreen(market_data),
                 critic=authors.critic,
