@@ -137,7 +137,7 @@ def _authors(
         models=llm.models,
         max_output_tokens=llm.max_output_tokens,
         is_blind=llm.blind,
-        known_until={model: day.isoformat() for model, day in llm.known_until.items()},
+        known_until=llm.known_until,
         prices=price_table(llm),
     )
     of_contracts = Author(

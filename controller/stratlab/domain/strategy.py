@@ -33,7 +33,7 @@ class Lineage:
         model: Language model that wrote it, "" for none.
         prompt: Version of the prompt that it answers, "" for none.
         is_blind: Whether symbols, dates and price levels were hidden from its author.
-        known_until: Last day of the model's training data (ISO), "" when it is not known.
+        may_foreknow: Whether the model could see what it trades, and may know the holdout's years.
     """
 
     generator: GeneratorKind
@@ -45,7 +45,7 @@ class Lineage:
     model: str = ""
     prompt: str = ""
     is_blind: bool = True
-    known_until: str = ""
+    may_foreknow: bool = False
 
 
 @final

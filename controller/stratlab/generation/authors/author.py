@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import TYPE_CHECKING, Protocol, TypeVar, final
 
 from pydantic import BaseModel
@@ -11,6 +12,7 @@ from stratlab.domain.errors import (
     InvalidInputError,
     ModelFailedError,
 )
+from stratlab.domain.market import Tier
 from stratlab.domain.spending import Bounds, PriceTable
 from stratlab.generation.authors import prompts
 from stratlab.generation.authors.bandit import choose_model
@@ -58,7 +60,7 @@ class AuthorSettings:
         models: Who is asked; of several, a bandit chooses.
         max_output_tokens: The most that a model may write in one answer.
         is_blind: Whether symbols, dates and price levels are hidden.
-        known_until: Model -> last day of its training data (ISO), where it is known.
+        known_until: Model -> last day of its training data, where it is known.
         prices: What models cost, for the choice among them.
         footprint: Lines that an iteration may change against what it starts from.
     """
@@ -66,7 +68,7 @@ class AuthorSettings:
     models: tuple[str, ...]
     max_output_tokens: int = 8192
     is_blind: bool = True
-    known_until: Mapping[str, str] = field(default_factory=dict)
+    known_until: Mapping[str, date] = field(default_factory=dict)
     prices: PriceTable = field(default_factory=dict)
     footprint: int = 300
 
@@ -125,6 +127,14 @@ class Author:
         model = choose_model(settings.models, request.history, settings.prices)
         symbols = self._market_data.get(data_set).symbols
         return Job(request, model, Blindfold((*symbols, data_set), is_on=settings.is_blind))
+
+    def may_foreknow(self, job: Job) -> bool:
+        """Return whether a model sees what it trades, and may have read of the holdout's years."""
+        if job.hide.is_on:
+            return False
+        holdout = self._market_data.get(job.request.campaign.spec.data_set).tiers.get(Tier.HOLDOUT)
+        known_until = self._settings.known_until.get(job.model)
+        return holdout is None or known_until is None or known_until >= holdout.start
 
     def with_brief(self, job: Job) -> Job:
         """Have the brief written.

@@ -132,6 +132,6 @@ def lineage_of(
         model=job.model,
         prompt=prompts.version(step),
         is_blind=job.hide.is_on,
-        known_until=author.settings.known_until.get(job.model, ""),
+        may_foreknow=author.may_foreknow(job),
         **fields,
     )
