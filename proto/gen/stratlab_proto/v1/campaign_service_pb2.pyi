@@ -1255,7 +1255,9 @@ class CampaignStats(_message.Message):
 
     @_builtins.property
     def points(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
-        """Registered points by purpose: search, screen, smoke, rerun, stress, sensitivity, holdout."""
+        """Registered points by purpose: search, screen, smoke, rerun, stress, sensitivity, holdout,
+        walk_forward, arm.
+        """
 
     def __init__(
         self,
