@@ -1,12 +1,16 @@
 """Makes excess returns from the equity of a trial and of its benchmark."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from stratlab.domain.errors import InvalidInputError
 from stratlab.domain.returns import ExcessReturns
 from stratlab.domain.trial import EquityPoint
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def excess_returns(
@@ -38,9 +42,7 @@ def excess_returns(
     return ExcessReturns(own - other, periods_per_year)
 
 
-def simple_returns(
-    equity: "np.ndarray[tuple[int], np.dtype[np.float64]]", capital: float
-) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+def simple_returns(equity: "NDArray[np.float64]", capital: float) -> "NDArray[np.float64]":
     """Return the simple return of each period; 0 after an account was wiped out.
 
     Args:
