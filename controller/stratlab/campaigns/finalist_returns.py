@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, final
 from stratlab.domain.market import Tier
 from stratlab.domain.points import point_digest
 from stratlab.domain.ports import Artifacts, MarketData
-from stratlab.domain.trial import EquityPoint, Outcome, TrialPurpose, TrialResult
+from stratlab.domain.trial import EquityPoint, Outcome, TrialPurpose, TrialResult, TrialSpec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,7 +75,7 @@ class TrialSeries:
         tiers = []
         for tier in _TIERS:
             results = _on(tier, chosen_results(iteration))
-            benchmarks = [self._benchmark(result)[0] for result in results]
+            benchmarks = [self.benchmark(result.spec)[0] for result in results]
             values = np.array([[point.value for point in points] for points in benchmarks])
             capital = results[0].spec.capital
             tiers.append(np.mean([simple_returns(each, capital) for each in values], axis=0))
@@ -120,14 +120,18 @@ class TrialSeries:
     def _excess(self, result: TrialResult) -> "ExcessReturns":
         from stratlab.evaluation.statistics.excess import excess_returns  # noqa: PLC0415 (numpy)
 
-        benchmark, year = self._benchmark(result)
+        benchmark, year = self.benchmark(result.spec)
         equity = self._artifacts.equity(self._campaign.id, result.spec.trial_id)
         return excess_returns(equity, benchmark, result.spec.capital, year)
 
-    def _benchmark(self, result: TrialResult) -> tuple[tuple[EquityPoint, ...], int]:
+    def benchmark(self, spec: TrialSpec) -> tuple[tuple[EquityPoint, ...], int]:
+        """Return the benchmark's equity where a trial was run, and the sessions of a year.
+
+        Raises:
+            DataSetNotFoundError: The data set was removed.
+        """
         from stratlab.evaluation.benchmark import buy_and_hold  # noqa: PLC0415 (numpy)
 
-        spec = result.spec
         key = (spec.market, spec.window, spec.capital, spec.cost_model)
         if key not in self._benchmarks:
             prices = self._market_data.prices(spec.market, spec.window.tier)

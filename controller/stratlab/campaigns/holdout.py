@@ -78,7 +78,7 @@ class Holdout:
         """
         opening = await uninterrupted(lambda: self.open(campaign, subject, actor))
         data_set = await asyncio.to_thread(self._market_data.get, campaign.spec.data_set)
-        specs = _trials(campaign, subject, data_set)
+        specs = holdout_trials(campaign, subject, data_set)
         results = await self._sealed.run(campaign, iteration, specs, notify)
         return await asyncio.to_thread(self._judged, campaign, opening, results)
 
@@ -91,7 +91,7 @@ class Holdout:
         before = self.last_opening(subject)
         if before is not None:
             return before
-        specs = _trials(campaign, subject, self._market_data.get(campaign.spec.data_set))
+        specs = holdout_trials(campaign, subject, self._market_data.get(campaign.spec.data_set))
         now = self._clock.now()
         with self._repository.transaction() as transaction:
             opening = transaction.open_holdout(
@@ -160,7 +160,12 @@ class Holdout:
         return self._market_data.prices(spec.market, spec.window.tier).sessions_per_year
 
 
-def _trials(campaign: Campaign, subject: Subject, data_set: DataSet) -> list[TrialSpec]:
+def holdout_trials(campaign: Campaign, subject: Subject, data_set: DataSet) -> list[TrialSpec]:
+    """Return the trials of a candidate on the holdout, one a market set and timeframe.
+
+    Raises:
+        InvalidSpecError: The data set has no holdout.
+    """
     spec, traded = campaign.spec, data_set.tiers.get(Tier.HOLDOUT)
     if traded is None:
         raise InvalidSpecError(

@@ -1,0 +1,1 @@
+"""Charts as inline SVG: lines, dots and heat maps over one pair of axes."""
