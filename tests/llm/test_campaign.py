@@ -9,6 +9,7 @@ from tests.llm.lab_setup import CLAUDE, HYBRID, model_settings, rules
 from tests.llm.server import KEY, messages_server
 from tests.suites.small_lab import small_lab, small_spec
 
+from stratlab.campaigns.stats import campaign_stats
 from stratlab.domain.campaign import Campaign, CampaignState
 from stratlab.domain.strategy import GeneratorKind
 
@@ -33,8 +34,12 @@ def test_campaign_with_faults_recovers_and_completes(
             campaign = asyncio.run(finished(lab, spec))
             found = lab.repository.list_iterations(campaign.id)
             spent = lab.repository.ledger().spent(campaign.id)
+            stats = campaign_stats(lab.repository, campaign.id)
+            report = b"".join(lab.artifacts.read(lab.artifacts.get(campaign.id, "report.md")))
     assert campaign.state is CampaignState.COMPLETED
     assert campaign.iteration == iterations
+    assert (stats.cost_usd, stats.tokens) == (spent.micro_usd / 1e6, spent.tokens)
+    assert b"| claude-test |" in report
     written = [i.candidate for i in found if i.candidate and i.candidate.lineage.model]
     assert written
     assert all(candidate.lineage.is_blind for candidate in written)

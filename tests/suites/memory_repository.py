@@ -29,6 +29,7 @@ from stratlab.domain.events import GENESIS_HASH, Event, EventKind, next_event
 from stratlab.domain.examination import Examination, HoldoutOpening, Subject
 from stratlab.domain.points import Point
 from stratlab.domain.ports import Lease
+from stratlab.domain.spending import Spent
 from stratlab.domain.trial import TrialPurpose, TrialResult
 from stratlab.store.audit import AuditTrail
 from stratlab.store.encoding import encode, to_tree
@@ -190,6 +191,9 @@ class MemoryRepository:
     def leases(self) -> "_MemoryLeases":
         return _MemoryLeases(self)
 
+    def ledger(self) -> "_NothingSpent":
+        return _NothingSpent()
+
     def campaign_ids(self) -> Sequence[str]:
         return [campaign.id for campaign in self._oldest_first()]
 
@@ -219,6 +223,12 @@ class MemoryRepository:
 
     def close(self) -> None:
         """Nothing is held."""
+
+
+class _NothingSpent:
+    # Nobody asks a model in tests with this repository; the ledger has tests of its own.
+    def spent(self, campaign_id: str) -> Spent:
+        return Spent()
 
 
 class _MemoryTransaction:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import final
 
 from stratlab.campaigns.history import all_iterations
+from stratlab.campaigns.model_results import model_section
 from stratlab.campaigns.replay import FILE_NAME as REPLAY_NAME
 from stratlab.campaigns.replay import compare
 from stratlab.campaigns.report_text import campaign_report
@@ -104,6 +105,7 @@ class Reports:
         caveats = data_set.caveats if data_set else ("The data set was removed or replaced.",)
         points = self._repository.point_counts(campaign.id)
         text = campaign_report(campaign, iterations, hall_of_fame, caveats, points, openings)
+        text += model_section(iterations, self._repository.ledger().spent(campaign.id))
         self._put(campaign, REPORT_NAME, "text/markdown", text)
 
     def _data_set(self, campaign: Campaign) -> DataSet | None:

@@ -14,6 +14,8 @@ from stratlab.domain.ports import Repository
 from stratlab.domain.stats import CampaignStats
 from stratlab.domain.trial import TrialPurpose
 
+_MICRO = 1_000_000
+
 
 def campaign_stats(repository: Repository, campaign_id: str) -> CampaignStats:
     """Return durations, retries, scores and gate counts of a campaign.
@@ -27,12 +29,13 @@ def campaign_stats(repository: Repository, campaign_id: str) -> CampaignStats:
     results = [result for iteration in iterations for result in iteration.results]
     gates = [gate for i in iterations if i.evaluation for gate in i.evaluation.gates]
     points = repository.point_counts(campaign_id)
+    spent = repository.ledger().spent(campaign_id)
     return CampaignStats(
         state_seconds=_state_seconds(repository, campaign_id, campaign.updated_at),
         trials=len(results),
         retries=sum(result.attempt - 1 for result in results),
-        cost_usd=0.0,
-        tokens=0,
+        cost_usd=spent.micro_usd / _MICRO,
+        tokens=spent.tokens,
         best_score_trajectory=_trajectory(scores),
         gate_passes=Counter(gate.gate for gate in gates if gate.passed),
         gate_failures=Counter(gate.gate for gate in gates if not gate.passed),

@@ -193,9 +193,16 @@ def _listener(settings: Settings) -> Iterable[Diagnosis]:
 
 
 def _language_model(settings: Settings) -> Iterable[Diagnosis]:
-    del settings
-    detail = "key and endpoint: not configured; the generators that exist need none"
-    yield Diagnosis("language model", ok=True, detail=detail)
+    # keeps start-up fast: most checks need no generators
+    from stratlab.wiring_models import api_key  # noqa: PLC0415
+
+    try:
+        key = "there is a key" if api_key(settings) else "no key"
+    except StratlabError as error:
+        yield _failed("language model", error)
+        return
+    detail = f"{', '.join(settings.llm.models)} at {settings.llm.endpoint}, {key}"
+    yield Diagnosis("language model", ok=True, detail=f"{detail}; hybrid and claude need one")
 
 
 def _is_running(settings: Settings) -> bool:

@@ -21,6 +21,7 @@ from stratlab.domain.examination import ExaminationReader, ExaminationRegister
 from stratlab.domain.generation import GenerationRequest, IterationSummary
 from stratlab.domain.market import DataSet, MarketSet, PricePanel, Tier
 from stratlab.domain.points import PointReader, PointRegister
+from stratlab.domain.spending import Ledger
 from stratlab.domain.strategy import Author, Candidate, Critique, ScreeningReport
 from stratlab.domain.trial import (
     EquityPoint,
@@ -324,6 +325,10 @@ class Repository(PointReader, ExaminationReader, Protocol):
 
     def leases(self) -> Leases:
         """Return the lease table."""
+        ...
+
+    def ledger(self) -> Ledger:
+        """Return the ledger of language models."""
         ...
 
     def close(self) -> None:

@@ -1,0 +1,80 @@
+"""Faults, kills and a budget together: the result is that of the undisturbed run."""
+
+import random
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from tests.llm.grammar import faults, write
+from tests.llm.server import KEY, MessagesServer, messages_server
+
+from stratlab.store import open_repository
+from stratlab.store.audit import verify_audit
+
+ROOT = Path(__file__).resolve().parents[2]
+TIMEOUT_SECONDS = 280
+
+
+def start(home: Path, server: MessagesServer, iterations: int) -> subprocess.Popen[str]:
+    home.mkdir(exist_ok=True)
+    return subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "tests.llm.killable_campaign",
+            str(home),
+            server.url,
+            str(iterations),
+        ],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    output, _ = process.communicate(timeout=TIMEOUT_SECONDS)
+    assert process.returncode == 0
+    return output.splitlines()[-1]
+
+
+def killed(home: Path, server: MessagesServer, iterations: int, kills: int) -> str:
+    """Kill the campaign at random moments, then let it end."""
+    moments = random.Random(kills)
+    for _ in range(kills):
+        process = start(home, server, iterations)
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(moments.uniform(0.2, 2.5))
+        assert process.poll() is None, "the campaign ended before it was killed often enough"
+        process.kill()
+        process.communicate()
+    return finish(start(home, server, iterations))
+
+
+@pytest.mark.load
+def test_campaign_killed_amid_faults_ends_with_the_undisturbed_hash(
+    tmp_path: Path, full_size: bool
+) -> None:
+    iterations, kills = (30, 10) if full_size else (8, 3)
+    with messages_server(author=write, faults=faults) as server:
+        undisturbed = finish(start(tmp_path / "plain", server, iterations))
+        plain_bill = server.micro_usd
+        assert len(undisturbed) == 64
+        assert server.faulty.total() > 0.2 * len(server.seen)
+    with messages_server(author=write, faults=faults) as server:
+        assert killed(tmp_path / "killed", server, iterations, kills) == undisturbed
+        bills = {"plain": plain_bill, "killed": server.micro_usd}
+    for name, bill in bills.items():
+        home = tmp_path / name
+        with closing(open_repository(f"sqlite:///{home / 'stratlab.db'}")) as repository:
+            (campaign,) = repository.list_campaigns()
+            assert campaign.iteration == iterations
+            assert repository.ledger().spent(campaign.id).micro_usd >= bill
+            events = repository.events(campaign.id, limit=100_000)
+            assert verify_audit(repository) == {campaign.id: len(events)}
+        files = [path for path in home.rglob("*") if path.is_file()]
+        assert not [path for path in files if KEY.encode() in path.read_bytes()]
