@@ -26,7 +26,7 @@ from stratlab.domain.trial import (
 )
 from stratlab.evaluation.repricing import reprice
 
-SHARES = 400
+SHARES = 1500
 
 
 @dataclass
@@ -86,6 +86,7 @@ class ScriptedReplay:
         sandbox: What runs.
         market_data: What the oracle looks into.
         sign: 1 for an oracle that earns on the holdout, -1 for one that loses; 0 for none.
+        seconds: How long the oracle takes.
         outcomes: Tier -> outcome to return instead of an honest run.
         seen: All trials, in order.
     """
@@ -93,6 +94,7 @@ class ScriptedReplay:
     sandbox: Sandbox
     market_data: MarketData
     sign: int = 0
+    seconds: float = 0.0
     outcomes: Mapping[Tier, Outcome] = field(default_factory=dict)
     seen: list[TrialSpec] = field(default_factory=list)
 
@@ -104,13 +106,13 @@ class ScriptedReplay:
         if outcome := self.outcomes.get(tier):
             return [TrialClaim(trial.trial_id, outcome, "scripted") for trial in batch.trials]
         if tier is Tier.HOLDOUT and self.sign:
-            await asyncio.sleep(0)
+            await asyncio.sleep(self.seconds)
             return [oracle_claim(self.market_data, trial, self.sign) for trial in batch.trials]
         return await self.sandbox.run(batch, on_progress)
 
 
 def oracle_claim(market_data: MarketData, trial: TrialSpec, sign: int) -> TrialClaim:
-    """Return the claim of one that knows the next open: long before it rises, or before it falls.
+    """Return the claim of one that knows the next open: long before a rise, short before a fall.
 
     Args:
         market_data: What it looks into.
@@ -124,7 +126,7 @@ def oracle_claim(market_data: MarketData, trial: TrialSpec, sign: int) -> TrialC
     held = 0
     for row in rows:
         rise = panel.open[row + 2, 0] - panel.open[row + 1, 0]
-        wanted = SHARES if sign * rise > 0 else 0
+        wanted = SHARES if sign * rise > 0 else -SHARES
         if wanted != held:
             bar, symbol = int(panel.bars[row]), trial.market.symbols[0]
             amount = wanted - held

@@ -300,7 +300,13 @@ def small_lab(
             evaluator=evaluator,
             clock=clock,
         )
-        replay = ScriptedReplay(chosen, market_data, holdout_sign, replay_outcomes or {})
+        replay = ScriptedReplay(
+            chosen,
+            market_data,
+            holdout_sign,
+            seconds=getattr(chosen, "seconds", 0.0),
+            outcomes=replay_outcomes if replay_outcomes is not None else {},
+        )
         sealed = SealedTrials(repository, market_data, replay, evaluator)
         workshop = Workshop(
             repository=repository,

@@ -18,7 +18,7 @@ def make_examiner(
     sandbox: SealedSandbox,
     evaluator: Evaluator,
     clock: Clock,
-    causality: CausalityDesk | None,
+    causality: CausalityDesk,
     robustness: RobustnessDesk,
 ) -> Examiner:
     """Return an examiner with every desk.

@@ -38,7 +38,7 @@ _LOG = structlog.get_logger(__name__)
 class Desks:
     """What makes the checks."""
 
-    causality: CausalityDesk | None
+    causality: CausalityDesk
     sealed: SealedTrials
     statistics: StatisticsDesk
     robustness: RobustnessDesk
@@ -75,14 +75,14 @@ class Examiner:
         """
         candidate, results = iteration.candidate, chosen_results(iteration)
         assert candidate is not None, "what passed the gates has a candidate"
-        found_in, desk = replace(campaign, iteration=iteration.number), self._desks.causality
-        if desk is None:
-            return CausalityEvidence(Outcome.SUCCEEDED, "there is no causality test")
-
-        async def causality() -> CausalityEvidence:
-            return await desk.examine(found_in, candidate, results)
-
-        done = await self._check(campaign, iteration, CheckName.CAUSALITY, causality, notify)
+        found_in = replace(campaign, iteration=iteration.number)
+        done = await self._check(
+            campaign,
+            iteration,
+            CheckName.CAUSALITY,
+            lambda: self._desks.causality.examine(found_in, candidate, results),
+            notify,
+        )
         if done.causality is None:
             reason = done.failures[CheckName.CAUSALITY]
             return CausalityEvidence(Outcome.INFRASTRUCTURE, reason)
@@ -146,11 +146,13 @@ class Examiner:
             UnavailableError: Nothing can be run at all; the opening stays in the ledger.
         """
         desk, subject = self._desks.holdout, subject_of(iteration)
-
-        async def holdout() -> object:
-            return await desk.examine(campaign, iteration, subject, actor, notify)
-
-        return await self._check(campaign, iteration, CheckName.HOLDOUT, holdout, notify)
+        return await self._check(
+            campaign,
+            iteration,
+            CheckName.HOLDOUT,
+            lambda: desk.examine(campaign, iteration, subject, actor, notify),
+            notify,
+        )
 
     async def _check(
         self,
