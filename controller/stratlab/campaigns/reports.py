@@ -12,6 +12,7 @@ from stratlab.campaigns.model_results import model_section
 from stratlab.campaigns.replay import FILE_NAME as REPLAY_NAME
 from stratlab.campaigns.replay import compare
 from stratlab.campaigns.report_text import campaign_report
+from stratlab.campaigns.tear_sheets import TEAR_SHEET_NAME, TearSheets
 from stratlab.domain.campaign import Campaign, Iteration
 from stratlab.domain.errors import DataSetNotFoundError
 from stratlab.domain.events import Event
@@ -19,6 +20,7 @@ from stratlab.domain.market import DataSet
 from stratlab.domain.ports import Artifacts, MarketData, Repository
 from stratlab.domain.strategy import Candidate
 from stratlab.domain.trial import Parameters
+from stratlab.tear_sheet import tear_sheet
 
 REPORT_NAME = "report.md"
 _EVENT_PAGE = 1000
@@ -42,6 +44,7 @@ class Reports:
         self._artifacts = artifacts
         self._market_data = market_data
         self._export = export
+        self._sheets = TearSheets(repository, artifacts, market_data)
 
     def after_step(self, campaign: Campaign, iteration: Iteration | None) -> None:
         """Write what a step changed; everything when the campaign has become final."""
@@ -101,11 +104,13 @@ class Reports:
             shown = {**asdict(compared), "is_identical": compared.is_identical}
             self._put(campaign, REPLAY_NAME, "application/json", _json(shown))
         hall_of_fame = self._repository.hall_of_fame(campaign.id)
-        # Last: its presence says that all the others are there.
         caveats = data_set.caveats if data_set else ("The data set was removed or replaced.",)
+        sheet = self._sheets.collect(campaign, iterations, data_set, caveats)
+        self._put(campaign, TEAR_SHEET_NAME, "text/html", tear_sheet(sheet))
         points = self._repository.point_counts(campaign.id)
         text = campaign_report(campaign, iterations, hall_of_fame, caveats, points, openings)
         text += model_section(iterations, self._repository.ledger().spent(campaign.id))
+        # Last: its presence says that all the others are there.
         self._put(campaign, REPORT_NAME, "text/markdown", text)
 
     def _data_set(self, campaign: Campaign) -> DataSet | None:
