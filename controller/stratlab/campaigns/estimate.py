@@ -7,6 +7,7 @@ from stratlab.domain.campaign import CampaignSpec
 from stratlab.domain.market import CostModelKind, MarketSet, Tier
 from stratlab.domain.ports import MarketData, Repository
 from stratlab.domain.stats import CampaignEstimate
+from stratlab.domain.strategy import GeneratorKind
 from stratlab.domain.trial import TrialPurpose
 from stratlab.evaluation.overfitting import (
     expected_maximum_sharpe,
@@ -18,7 +19,12 @@ DEFAULT_SECONDS_PER_BACKTEST = 4.0
 """Where nothing was measured: a container's start and one trial of five years of daily bars on
 the machine of docs/benchmarks.md."""
 
+DEFAULT_MODEL_COST_USD = {GeneratorKind.HYBRID: 0.05, GeneratorKind.CLAUDE: 0.12}
+"""For an iteration where nothing was measured: brief, contract or code and critique, without
+repairs, at the prices of the default model."""
+
 _CAMPAIGNS = 10
+_MICRO = 1_000_000
 _ITERATIONS = 200
 
 
@@ -57,6 +63,7 @@ def estimate_campaign(
         screened = 0
     elif screened:
         screened = max(screened, spec.parameter_points)
+    cost, asked = _model_cost(repository, spec.generator)
     return CampaignEstimate(
         counted_points=counted,
         screened_points=iterations * screened,
@@ -67,6 +74,8 @@ def estimate_campaign(
         wall_seconds=min(wall, rules.max_wall_seconds or wall),
         seconds_per_backtest=seconds,
         measured_backtests=measured,
+        model_cost_usd=min(iterations * cost, rules.max_cost_usd or math.inf),
+        measured_model_iterations=asked,
     )
 
 
@@ -88,6 +97,22 @@ def _seconds_per_backtest(repository: Repository, data_set: str) -> tuple[float,
             seconds += campaign.working_seconds * share
             backtests += ran
     return (seconds / backtests, backtests) if backtests else (DEFAULT_SECONDS_PER_BACKTEST, 0)
+
+
+def _model_cost(repository: Repository, kind: GeneratorKind) -> tuple[float, int]:
+    # For an iteration, and of how many that is the mean. A replay pays nothing.
+    if kind not in DEFAULT_MODEL_COST_USD:
+        return 0.0, 0
+    micro_usd, iterations = 0, 0
+    for campaign in repository.list_campaigns(limit=_CAMPAIGNS):
+        if campaign.spec.generator is kind and campaign.state.is_final and not campaign.replay_of:
+            spent = repository.ledger().spent(campaign.id)
+            if spent.calls:
+                micro_usd += spent.micro_usd
+                iterations += campaign.iteration
+    if not iterations:
+        return DEFAULT_MODEL_COST_USD[kind], 0
+    return micro_usd / _MICRO / iterations, iterations
 
 
 def _sessions(spec: CampaignSpec, market_data: MarketData) -> tuple[int, int]:

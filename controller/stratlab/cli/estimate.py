@@ -26,6 +26,9 @@ def print_estimate(estimate: pb.CampaignEstimate) -> None:
         f"{estimate.backtests} backtests, about {_span(record['wall_time'])}: "
         f"{record['backtest_time']:.2f} s each, {_origin(estimate.measured_backtests)}"
     )
+    if estimate.model_cost_usd:
+        origin = _origin(estimate.measured_model_iterations)
+        print_line(f"Language models: about {estimate.model_cost_usd:.2f} US dollars, {origin}")
 
 
 def print_points(campaign: pb.Campaign) -> None:

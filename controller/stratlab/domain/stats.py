@@ -62,6 +62,9 @@ class CampaignEstimate:
         wall_seconds: Expected wall time.
         seconds_per_backtest: What that was computed with.
         measured_backtests: How many earlier backtests that is the mean of, 0 for the default.
+        model_cost_usd: Expected cost of language models, at most what the campaign may spend; 0
+            for generators that ask none.
+        measured_model_iterations: How many earlier iterations that follows from, 0 for the default.
     """
 
     counted_points: int
@@ -73,3 +76,5 @@ class CampaignEstimate:
     wall_seconds: float
     seconds_per_backtest: float
     measured_backtests: int
+    model_cost_usd: float = 0.0
+    measured_model_iterations: int = 0

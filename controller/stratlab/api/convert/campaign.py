@@ -158,6 +158,8 @@ def estimate_to_proto(estimate: CampaignEstimate) -> pb.CampaignEstimate:
         wall_time=seconds_to_proto(estimate.wall_seconds),
         backtest_time=seconds_to_proto(estimate.seconds_per_backtest),
         measured_backtests=estimate.measured_backtests,
+        model_cost_usd=estimate.model_cost_usd,
+        measured_model_iterations=estimate.measured_model_iterations,
     )
 
 

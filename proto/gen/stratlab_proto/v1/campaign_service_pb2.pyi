@@ -1301,6 +1301,8 @@ class CampaignEstimate(_message.Message):
     WALL_TIME_FIELD_NUMBER: _builtins.int
     BACKTEST_TIME_FIELD_NUMBER: _builtins.int
     MEASURED_BACKTESTS_FIELD_NUMBER: _builtins.int
+    MODEL_COST_USD_FIELD_NUMBER: _builtins.int
+    MEASURED_MODEL_ITERATIONS_FIELD_NUMBER: _builtins.int
     counted_points: _builtins.int
     """Distinct (candidate, parameters) whose score can influence selection: the N that deflates."""
     screened_points: _builtins.int
@@ -1317,6 +1319,10 @@ class CampaignEstimate(_message.Message):
     """Annual Sharpe ratio that the best of N strategies without skill is expected to show."""
     measured_backtests: _builtins.int
     """Earlier backtests on the same data set that this is the mean of; zero: the default."""
+    model_cost_usd: _builtins.float
+    """Expected cost of language models in US dollars; zero for generators that ask none."""
+    measured_model_iterations: _builtins.int
+    """Earlier iterations that this is the mean of; zero: the default."""
     @_builtins.property
     def wall_time(self) -> _duration_pb2.Duration:
         """Expected wall time."""
@@ -1337,10 +1343,12 @@ class CampaignEstimate(_message.Message):
         wall_time: _duration_pb2.Duration | None = ...,
         backtest_time: _duration_pb2.Duration | None = ...,
         measured_backtests: _builtins.int = ...,
+        model_cost_usd: _builtins.float = ...,
+        measured_model_iterations: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_required_sharpe_ratio", b"_required_sharpe_ratio", "backtest_time", b"backtest_time", "required_sharpe_ratio", b"required_sharpe_ratio", "wall_time", b"wall_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_required_sharpe_ratio", b"_required_sharpe_ratio", "backtest_time", b"backtest_time", "backtests", b"backtests", "counted_points", b"counted_points", "expected_maximum_sharpe_ratio", b"expected_maximum_sharpe_ratio", "measured_backtests", b"measured_backtests", "required_sharpe_ratio", b"required_sharpe_ratio", "screened_points", b"screened_points", "sessions", b"sessions", "wall_time", b"wall_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_required_sharpe_ratio", b"_required_sharpe_ratio", "backtest_time", b"backtest_time", "backtests", b"backtests", "counted_points", b"counted_points", "expected_maximum_sharpe_ratio", b"expected_maximum_sharpe_ratio", "measured_backtests", b"measured_backtests", "measured_model_iterations", b"measured_model_iterations", "model_cost_usd", b"model_cost_usd", "required_sharpe_ratio", b"required_sharpe_ratio", "screened_points", b"screened_points", "sessions", b"sessions", "wall_time", b"wall_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__required_sharpe_ratio: _TypeAlias = _typing.Literal["required_sharpe_ratio"]  # noqa: Y015
     _WhichOneofArgType__required_sharpe_ratio: _TypeAlias = _typing.Literal["_required_sharpe_ratio", b"_required_sharpe_ratio"]  # noqa: Y015
@@ -1366,6 +1374,7 @@ class Iteration(_message.Message):
     CRITIQUE_FIELD_NUMBER: _builtins.int
     FAILURE_FIELD_NUMBER: _builtins.int
     DUPLICATE_OF_FIELD_NUMBER: _builtins.int
+    CRITIC_VIEW_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """campaigns/{campaign}/iterations/{iteration}."""
     number: _builtins.int
@@ -1406,6 +1415,10 @@ class Iteration(_message.Message):
     def critique(self) -> Global___Critique:
         """The next change."""
 
+    @_builtins.property
+    def critic_view(self) -> Global___CriticView:
+        """What the critic was told of it; absent before the critique."""
+
     def __init__(
         self,
         *,
@@ -1421,14 +1434,111 @@ class Iteration(_message.Message):
         critique: Global___Critique | None = ...,
         failure: _builtins.str = ...,
         duplicate_of: _builtins.str = ...,
+        critic_view: Global___CriticView | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["candidate", b"candidate", "critique", b"critique", "end_time", b"end_time", "evaluation", b"evaluation", "feedback", b"feedback", "start_time", b"start_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["candidate", b"candidate", "critic_view", b"critic_view", "critique", b"critique", "end_time", b"end_time", "evaluation", b"evaluation", "feedback", b"feedback", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidate", b"candidate", "critique", b"critique", "duplicate_of", b"duplicate_of", "end_time", b"end_time", "evaluation", b"evaluation", "failure", b"failure", "feedback", b"feedback", "findings", b"findings", "name", b"name", "number", b"number", "start_time", b"start_time", "trials", b"trials"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidate", b"candidate", "critic_view", b"critic_view", "critique", b"critique", "duplicate_of", b"duplicate_of", "end_time", b"end_time", "evaluation", b"evaluation", "failure", b"failure", "feedback", b"feedback", "findings", b"findings", "name", b"name", "number", b"number", "start_time", b"start_time", "trials", b"trials"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Iteration: _TypeAlias = Iteration  # noqa: Y015
+
+@_typing.final
+class CriticView(_message.Message):
+    """All that generators and critics are told of an iteration: figures of the train tier, and how its
+    validation ranks among those before it, in thirds. There is no field for more.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _ValidationRank:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ValidationRankEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[CriticView._ValidationRank.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        VALIDATION_RANK_UNSPECIFIED: CriticView._ValidationRank.ValueType  # 0
+        """It has no validation result."""
+        VALIDATION_RANK_TOP: CriticView._ValidationRank.ValueType  # 1
+        """Among the best third."""
+        VALIDATION_RANK_MIDDLE: CriticView._ValidationRank.ValueType  # 2
+        """In between."""
+        VALIDATION_RANK_BOTTOM: CriticView._ValidationRank.ValueType  # 3
+        """Among the worst third."""
+
+    class ValidationRank(_ValidationRank, metaclass=_ValidationRankEnumTypeWrapper):
+        """Thirds of the campaign's validation results so far."""
+
+    VALIDATION_RANK_UNSPECIFIED: CriticView.ValidationRank.ValueType  # 0
+    """It has no validation result."""
+    VALIDATION_RANK_TOP: CriticView.ValidationRank.ValueType  # 1
+    """Among the best third."""
+    VALIDATION_RANK_MIDDLE: CriticView.ValidationRank.ValueType  # 2
+    """In between."""
+    VALIDATION_RANK_BOTTOM: CriticView.ValidationRank.ValueType  # 3
+    """Among the worst third."""
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    CANDIDATE_FIELD_NUMBER: _builtins.int
+    TRAIN_SCORE_FIELD_NUMBER: _builtins.int
+    VALIDATION_RANK_FIELD_NUMBER: _builtins.int
+    PASSED_GATES_FIELD_NUMBER: _builtins.int
+    FEEDBACK_FIELD_NUMBER: _builtins.int
+    TURNOVER_FIELD_NUMBER: _builtins.int
+    MAX_DRAWDOWN_FIELD_NUMBER: _builtins.int
+    DUPLICATE_OF_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """Number of the iteration."""
+    candidate: _builtins.str
+    """Hash of the candidate, or empty."""
+    train_score: _builtins.float
+    """Score from the train tier alone; absent when undefined."""
+    validation_rank: Global___CriticView.ValidationRank.ValueType
+    """Coarse rank."""
+    passed_gates: _builtins.bool
+    """Whether every gate passed."""
+    turnover: _builtins.float
+    """Per year, on the train tier; absent when undefined."""
+    max_drawdown: _builtins.float
+    """On the train tier; absent when undefined."""
+    duplicate_of: _builtins.str
+    """Hash of the better candidate whose daily train returns it repeats, or empty."""
+    @_builtins.property
+    def feedback(self) -> Global___Feedback:
+        """What it taught, from training figures."""
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        candidate: _builtins.str = ...,
+        train_score: _builtins.float | None = ...,
+        validation_rank: Global___CriticView.ValidationRank.ValueType = ...,
+        passed_gates: _builtins.bool = ...,
+        feedback: Global___Feedback | None = ...,
+        turnover: _builtins.float | None = ...,
+        max_drawdown: _builtins.float | None = ...,
+        duplicate_of: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_drawdown", b"_max_drawdown", "_train_score", b"_train_score", "_turnover", b"_turnover", "feedback", b"feedback", "max_drawdown", b"max_drawdown", "train_score", b"train_score", "turnover", b"turnover"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_drawdown", b"_max_drawdown", "_train_score", b"_train_score", "_turnover", b"_turnover", "candidate", b"candidate", "duplicate_of", b"duplicate_of", "feedback", b"feedback", "max_drawdown", b"max_drawdown", "number", b"number", "passed_gates", b"passed_gates", "train_score", b"train_score", "turnover", b"turnover", "validation_rank", b"validation_rank"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__max_drawdown: _TypeAlias = _typing.Literal["max_drawdown"]  # noqa: Y015
+    _WhichOneofArgType__max_drawdown: _TypeAlias = _typing.Literal["_max_drawdown", b"_max_drawdown"]  # noqa: Y015
+    _WhichOneofReturnType__train_score: _TypeAlias = _typing.Literal["train_score"]  # noqa: Y015
+    _WhichOneofArgType__train_score: _TypeAlias = _typing.Literal["_train_score", b"_train_score"]  # noqa: Y015
+    _WhichOneofReturnType__turnover: _TypeAlias = _typing.Literal["turnover"]  # noqa: Y015
+    _WhichOneofArgType__turnover: _TypeAlias = _typing.Literal["_turnover", b"_turnover"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_drawdown) -> _WhichOneofReturnType__max_drawdown | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__train_score) -> _WhichOneofReturnType__train_score | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__turnover) -> _WhichOneofReturnType__turnover | None: ...
+
+Global___CriticView: _TypeAlias = CriticView  # noqa: Y015
 
 @_typing.final
 class Candidate(_message.Message):
