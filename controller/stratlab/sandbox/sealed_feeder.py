@@ -51,6 +51,7 @@ class Feeder(asyncio.Protocol):
         self._pending = bytearray()
         self._revealed = 0
         self._ended = False
+        self._closed = False
         self._violation: asyncio.Future[FrameViolationError] | None = None
 
     @property
@@ -95,6 +96,7 @@ class Feeder(asyncio.Protocol):
 
     def close(self) -> None:
         """Stop listening and hang up; may be called twice."""
+        self._closed = True
         self._stop_listening()
         if self._transport is not None:
             self._transport.abort()
@@ -102,7 +104,7 @@ class Feeder(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Tell the first that comes what it may know from the start."""
         assert isinstance(transport, asyncio.Transport)
-        if self._transport is not None:
+        if self._transport is not None or self._closed:
             transport.abort()
             return
         self._transport = transport

@@ -87,6 +87,6 @@ class SealedAlgorithm(TrialAlgorithm):
             yield moment, action
 
     def _look(self, session: pd.Timestamp) -> None:
-        if self._market.advance(session).actions:
+        if self._market.advance(session):
             self.data_portal.forget_actions()
             self.metrics_tracker.forget_actions()

@@ -13,7 +13,9 @@ EVER: Final = 1 << 40
 """The row of an end that is not known."""
 
 _THOUSANDTH: Final = 0.001
-_CLOSE, _VOLUME = FIELDS.index("close"), FIELDS.index("volume")
+_PLACES: Final = {name: at for at, name in enumerate(FIELDS)}
+_CLOSE: Final = _PLACES["close"]
+_VOLUME: Final = _PLACES["volume"]
 
 
 @final
@@ -48,12 +50,11 @@ class LiveBars:
     def __init__(
         self, sessions: pd.DatetimeIndex, most_assets: int, adjustment_reader: object
     ) -> None:
-        # Column after column: windows are of one asset.
-        shape = (len(sessions), most_assets)
-        arrays: dict[str, NDArray[np.float64] | NDArray[np.uint32]] = {
-            name: np.full(shape, np.nan, order="F") for name in PRICES
-        }
-        arrays["volume"] = np.zeros(shape, "uint32", order="F")
+        # Asset after asset, because windows are of one asset.
+        self._prices = np.full((len(PRICES), most_assets, len(sessions)), np.nan)
+        self._volumes = np.zeros((most_assets, len(sessions)), "uint32")
+        arrays = {name: self._prices[at].T for at, name in enumerate(PRICES)}
+        arrays["volume"] = self._volumes.T
         self.row = -1
         self._lives = np.full((most_assets, 2), (EVER, -1))
         rows = {value: row for row, value in enumerate(sessions.asi8.tolist())}
@@ -103,17 +104,21 @@ class LiveBars:
         self.row = row = self.row + 1
         count = numbers.shape[1]
         bars = numbers * _THOUSANDTH
-        bars[:_VOLUME][numbers[:_VOLUME] == 0] = np.nan
         bars[_VOLUME] = numbers[_VOLUME]
-        arrays = self.day_bars.arrays
-        for field, values in zip(FIELDS, bars, strict=True):
-            arrays[field][row, :count] = values
-        for field, adjusted in self._adjusted.items():
-            values = bars[FIELDS.index(field)]
-            adjusted.exact[row, :count] = values
-            adjusted.rounded[row, :count] = np.round(values, DECIMALS)
-        self._last_close[:count][numbers[_CLOSE] != 0] = row
-        self._last_volume[:count][numbers[_VOLUME] != 0] = row
+        if numbers.all():
+            self._last_close[:count] = self._last_volume[:count] = row
+        else:
+            bars[:_VOLUME][numbers[:_VOLUME] == 0] = np.nan
+            self._last_close[:count][numbers[_CLOSE] != 0] = row
+            self._last_volume[:count][numbers[_VOLUME] != 0] = row
+        self._prices[:, :count, row] = bars[:_VOLUME]
+        self._volumes[:count, row] = numbers[_VOLUME]
+        if self._adjusted:
+            rounded = np.round(bars, DECIMALS)
+            for field, adjusted in self._adjusted.items():
+                at = _PLACES[field]
+                adjusted.exact[row, :count] = bars[at]
+                adjusted.rounded[row, :count] = rounded[at]
         self._lives[self._alive, 1] = row
 
     def last_raw_close(self, sid: int) -> float:

@@ -1,8 +1,7 @@
 """All that a sealed trial knows of the markets, and how it comes to know more."""
 
-from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any, Self, final
+from typing import Any, Final, Self, final
 
 import numpy as np
 import pandas as pd
@@ -19,23 +18,11 @@ from stratlab_runner.sealed.lives import LiveLife
 from stratlab_runner.sealed.portal import SealedPortal
 from stratlab_runner.tier_data import TierData
 
+_SECOND: Final = 10**9
+
 
 class RevealError(Exception):
     """The controller revealed something else than was asked for; never the strategy's fault."""
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class News:
-    """What changed beside the bars.
-
-    Attributes:
-        actions: Whether there were splits or dividends.
-        lives: Whether assets began or ended.
-    """
-
-    actions: bool
-    lives: bool
 
 
 @final
@@ -117,11 +104,14 @@ class SealedMarket:
         )
         return portal, self._reader
 
-    def advance(self, session: pd.Timestamp) -> News:
+    def advance(self, session: pd.Timestamp) -> bool:
         """Commit what was ordered, and learn what there is up to ``session``.
 
         Args:
             session: The next one, or one that is known.
+
+        Returns:
+            Whether there are splits or dividends in it.
 
         Raises:
             FeedClosedError: The controller refuses.
@@ -129,33 +119,31 @@ class SealedMarket:
         """
         row = self._bars.day_bars.rows[session.value]
         if row <= self._bars.row:
-            return News(actions=False, lives=False)
-        news = self._take(self.feed.reveal())
+            return False
+        actions = self._take(self.feed.reveal())
         if row != self._bars.row:
             raise RevealError(f"{session.date()} was not revealed")
-        return news
+        return actions
 
-    def _take(self, reveal: sealed.Reveal) -> News:
-        listed = len(self._lives)
-        self._enter(birth.listing for birth in reveal.births)
+    def _take(self, reveal: sealed.Reveal) -> bool:
+        if reveal.births:
+            self._enter(birth.listing for birth in reveal.births)
         shape = (len(reveal.sessions), len(FIELDS), len(self._lives))
         numbers = np.frombuffer(reveal.bars, "<u4").reshape(shape)
-        changes = (*reveal.deaths, *reveal.dividends, *reveal.splits)
+        lives = len(reveal.births) + len(reveal.deaths) > 0
+        actions = len(reveal.splits) + len(reveal.dividends) > 0
         for session, bars in zip(reveal.sessions, numbers, strict=True):
             self._expect(session)
-            if reveal.births:
-                self._begin(reveal, session)
-            if changes:
+            if lives or actions:
                 self._change(reveal, session)
             self._bars.add(bars)
-        lives = len(self._lives) > listed or bool(reveal.births) or bool(reveal.deaths)
         if lives:
             self._finder.forget_lifetimes()
-        return News(bool(reveal.splits) or bool(reveal.dividends), lives)
+        return actions
 
     def _expect(self, session: int) -> None:
-        row = self._bars.row + 1
-        if row == len(self._sessions) or self._sessions[row] != pd.Timestamp(session, unit="s"):
+        # A session more than there are is one that was not asked for.
+        if self._bars.row + 1 != self._bars.day_bars.rows.get(session * _SECOND):
             raise RevealError(f"{pd.Timestamp(session, unit='s')} is not the next session")
 
     def _enter(self, listings: Any) -> None:
@@ -165,18 +153,15 @@ class SealedMarket:
             column = self._bars.enter(listing.sid)
             self._lives[listing.sid] = LiveLife(column, self._bars)
 
-    def _begin(self, reveal: sealed.Reveal, session: int) -> None:
-        day = self._sessions[self._bars.row + 1]
+    def _change(self, reveal: sealed.Reveal, session: int) -> None:
+        # Zipline's order on one day: dividends before splits.
+        day, last = self._sessions[self._bars.row + 1], self._bars.row
         for birth in reveal.births:
             if birth.session == session:
                 sid = birth.listing.sid
                 self._bars.begin(sid)
                 self._lives[sid].begin(day, self._last_minutes)
                 self._finder.dates(sid).start = day
-
-    def _change(self, reveal: sealed.Reveal, session: int) -> None:
-        # Zipline's order on one day: dividends before splits.
-        day, last = self._sessions[self._bars.row + 1], self._bars.row
         for death in reveal.deaths:
             if death.session == session:
                 self._finish(death.sid, day, last)
