@@ -64,7 +64,7 @@ async def run_leaks(settings: "Settings", leaks: "Sequence[Leak]" = LEAKS) -> li
         leaks: Which.
 
     Raises:
-        SandboxNotReadyError: The image is missing, or a limit unproven.
+        UnavailableError: A campaign came to no verdict: the sandbox is not ready.
         EngineUnavailableError: No engine answers.
     """
     name = await asyncio.to_thread(_build, settings, _NOISE)
@@ -92,7 +92,7 @@ async def run_worlds(settings: "Settings", iterations: int = 3) -> list[Sandboxe
         iterations: Of each.
 
     Raises:
-        SandboxNotReadyError: The image is missing, or a limit unproven.
+        UnavailableError: A campaign came to no verdict: the sandbox is not ready.
         EngineUnavailableError: No engine answers.
     """
     results = []
@@ -118,12 +118,18 @@ async def _run(lab: Lab, spec: CampaignSpec, *, is_leak: bool) -> SandboxedResul
     hall = await asyncio.to_thread(lab.repository.hall_of_fame, campaign.id)
     first = await asyncio.to_thread(lab.repository.get_iteration, campaign.id, 1)
     verdict = ended.verdict
+    if verdict is None:
+        # A leak that was never run was not caught.
+        raise UnavailableError(
+            f"the campaign {spec.display_name!r} is {ended.state}: {ended.state_reason}",
+            hint="Run `stratlab doctor`, mend what it names, then try again.",
+        )
     return SandboxedResult(
         name=spec.display_name,
         is_leak=is_leak,
-        verdict=verdict.kind if verdict else VerdictKind.REJECT,
+        verdict=verdict.kind,
         admitted=any(not entry.provisional for entry in hall),
-        reason=first.failure or (verdict.reasons[0] if verdict else ended.state_reason),
+        reason=first.failure or verdict.reasons[0],
     )
 
 

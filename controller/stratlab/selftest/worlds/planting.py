@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-_ROUNDS = 8
-"""Of the search for a strength: it halves its error in each."""
+_CLOSE = 0.02
+"""How near the wanted ratio is near enough."""
+
+_ROUNDS = 24
+"""Of the search for a strength, at most: it halves its error in each."""
 
 _RAREST = 0.05
 """Least share of the sessions with an effect, and of those without, that is reckoned with."""
@@ -118,4 +121,6 @@ def search(
         needed = market + (wanted + paid) / max(float(idle.mean()), _RAREST)
         strength = (strength + needed) / 2.0
         found = plant(effect, moves, np.full(COUNT, strength), share)
+        if abs(found.oracle_sharpe(costs) - sharpe) < _CLOSE:
+            break
     return found, strength, share
