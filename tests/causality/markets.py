@@ -13,8 +13,13 @@ FIRST = pd.Timestamp("2010-01-04")
 @lru_cache(maxsize=16)
 def daily_market(seed: int, sessions: int) -> Market:
     """AAA and BBB trade always, CCC is born late, DDD and EEE die early; DDD has gaps."""
+    return make_market(seed, pd.bdate_range(FIRST, periods=sessions))
+
+
+def make_market(seed: int, days: pd.DatetimeIndex) -> Market:
+    """The same on given sessions."""
     random = np.random.default_rng(seed)
-    days = pd.bdate_range(FIRST, periods=sessions)
+    sessions = len(days)
     lives = {
         "AAA": (0, sessions),
         "BBB": (0, sessions),
