@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, final
 
 from stratlab.bootstrap import Lab, open_lab, trusted_jobs
 from stratlab.domain.campaign import CampaignSpec, StopRules
+from stratlab.domain.errors import UnavailableError
 from stratlab.domain.gates import Gates, VerdictKind
 from stratlab.domain.strategy import Author, GeneratorKind, ScreeningReport
 from stratlab.market_data.builder import build_data_set
