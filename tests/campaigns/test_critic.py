@@ -38,6 +38,7 @@ def test_summary_has_no_field_for_validation_figures_or_holdout() -> None:
         "turnover",
         "max_drawdown",
         "duplicate_of",
+        "screened_out",
     }
 
 

@@ -261,7 +261,7 @@ class CampaignLoop:
         return Step(
             CampaignState.REFINEMENT_PLANNED,
             "NEXT_CHANGE_PLANNED",
-            iteration=replace(iteration, critique=critique),
+            iteration=replace(iteration, critique=critique, validation_rank=latest.validation_rank),
             events=events,
             hall_of_fame=ranked if changed else None,
         )

@@ -279,6 +279,8 @@ class Iteration:
         failure: Why the iteration ended without metrics, or why they do not count (a causality
             test that was not passed), "" otherwise.
         duplicate_of: Hash of the better elite whose daily train returns it repeats, "" for none.
+        validation_rank: What the critic was told of its validation: "top", "middle", "bottom"
+            third of the campaign so far, "" for nothing.
     """
 
     campaign_id: str
@@ -294,6 +296,7 @@ class Iteration:
     patch: str = ""
     failure: str = ""
     duplicate_of: str = ""
+    validation_rank: str = ""
 
 
 @final

@@ -4,6 +4,7 @@ from stratlab.api.convert.spec import GENERATORS
 from stratlab.api.convert.trial import findings_to_proto, metrics_to_proto, trial_to_proto
 from stratlab.api.convert.values import numbers_to_proto, time_to_proto
 from stratlab.api.names import iteration_name
+from stratlab.campaigns.history import History
 from stratlab.domain.campaign import Evaluation, Feedback, Iteration
 from stratlab.domain.gates import GateResult, Level
 from stratlab.domain.strategy import Candidate, Critique
@@ -15,6 +16,13 @@ LEVELS = {
     Level.RAN: pb.Evaluation.LEVEL_RAN,
     Level.VALID_METRICS: pb.Evaluation.LEVEL_VALID_METRICS,
     Level.PROFITABLE: pb.Evaluation.LEVEL_PROFITABLE,
+}
+
+RANKS = {
+    "": pb.CriticView.VALIDATION_RANK_UNSPECIFIED,
+    "top": pb.CriticView.VALIDATION_RANK_TOP,
+    "middle": pb.CriticView.VALIDATION_RANK_MIDDLE,
+    "bottom": pb.CriticView.VALIDATION_RANK_BOTTOM,
 }
 
 
@@ -38,6 +46,25 @@ def iteration_to_proto(iteration: Iteration, limits: Limits) -> pb.Iteration:
         critique=critique_to_proto(iteration.critique) if iteration.critique else None,
         failure=iteration.failure,
         duplicate_of=iteration.duplicate_of,
+        critic_view=critic_view_to_proto(iteration) if iteration.critique else None,
+    )
+
+
+def critic_view_to_proto(iteration: Iteration) -> pb.CriticView:
+    """Return the message of all that the critic was told of an iteration."""
+    told = History().summarise(iteration)
+    return pb.CriticView(
+        number=told.number,
+        candidate=told.candidate.hash if told.candidate else "",
+        train_score=told.train_score,
+        # Not that of the summary, which knows nothing of the iterations before this one.
+        validation_rank=RANKS[iteration.validation_rank],
+        passed_gates=told.passed_gates,
+        feedback=feedback_to_proto(told.feedback) if told.feedback else None,
+        turnover=told.turnover,
+        max_drawdown=told.max_drawdown,
+        duplicate_of=told.duplicate_of,
+        screened_out=told.screened_out,
     )
 
 

@@ -1488,6 +1488,7 @@ class CriticView(_message.Message):
     TURNOVER_FIELD_NUMBER: _builtins.int
     MAX_DRAWDOWN_FIELD_NUMBER: _builtins.int
     DUPLICATE_OF_FIELD_NUMBER: _builtins.int
+    SCREENED_OUT_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     """Number of the iteration."""
     candidate: _builtins.str
@@ -1504,6 +1505,8 @@ class CriticView(_message.Message):
     """On the train tier; absent when undefined."""
     duplicate_of: _builtins.str
     """Hash of the better candidate whose daily train returns it repeats, or empty."""
+    screened_out: _builtins.bool
+    """Whether screening rejected the candidate."""
     @_builtins.property
     def feedback(self) -> Global___Feedback:
         """What it taught, from training figures."""
@@ -1520,10 +1523,11 @@ class CriticView(_message.Message):
         turnover: _builtins.float | None = ...,
         max_drawdown: _builtins.float | None = ...,
         duplicate_of: _builtins.str = ...,
+        screened_out: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_max_drawdown", b"_max_drawdown", "_train_score", b"_train_score", "_turnover", b"_turnover", "feedback", b"feedback", "max_drawdown", b"max_drawdown", "train_score", b"train_score", "turnover", b"turnover"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_drawdown", b"_max_drawdown", "_train_score", b"_train_score", "_turnover", b"_turnover", "candidate", b"candidate", "duplicate_of", b"duplicate_of", "feedback", b"feedback", "max_drawdown", b"max_drawdown", "number", b"number", "passed_gates", b"passed_gates", "train_score", b"train_score", "turnover", b"turnover", "validation_rank", b"validation_rank"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_drawdown", b"_max_drawdown", "_train_score", b"_train_score", "_turnover", b"_turnover", "candidate", b"candidate", "duplicate_of", b"duplicate_of", "feedback", b"feedback", "max_drawdown", b"max_drawdown", "number", b"number", "passed_gates", b"passed_gates", "screened_out", b"screened_out", "train_score", b"train_score", "turnover", b"turnover", "validation_rank", b"validation_rank"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_drawdown: _TypeAlias = _typing.Literal["max_drawdown"]  # noqa: Y015
     _WhichOneofArgType__max_drawdown: _TypeAlias = _typing.Literal["_max_drawdown", b"_max_drawdown"]  # noqa: Y015
