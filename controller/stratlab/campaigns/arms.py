@@ -30,12 +30,15 @@ from stratlab.domain.trial import Outcome, TrialPurpose
 from stratlab.evaluation.trial_count import count_trials
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from pydantic import TypeAdapter
 
     from stratlab.domain.campaign import Campaign
     from stratlab.domain.market import PricePanel
     from stratlab.domain.points import Point
-    from stratlab.evaluation.repricing import Repricing
+
+    _Account = tuple[MarketSet, PricePanel]
 
 ARMS_NAME = "arms.json"
 """The artefact that holds the results of a campaign's arms."""
@@ -108,7 +111,7 @@ class ReferenceArms:
         results = []
         for arm in arms:
             if arm is Arm.BUY_AND_HOLD:
-                found = await asyncio.to_thread(self._best_symbol, ground, parts)
+                found = await asyncio.to_thread(_best_symbol, ground, parts)
             elif arm is Arm.EQUAL_WEIGHT:
                 found = await asyncio.to_thread(_equal_weight, ground, parts)
             else:
@@ -168,31 +171,6 @@ class ReferenceArms:
         counted = count_trials(entries)
         return counted.counted + counted.screened_only
 
-    def _best_symbol(self, ground: Ground, parts: Mapping[Tier, range]) -> ArmResult:
-        held = {
-            symbol: self._held_symbol(ground, symbol, market.timeframe, parts)
-            for market in ground.markets
-            for symbol in market.symbols
-        }
-        found = {symbol: _result(Arm.BUY_AND_HOLD, ground, each) for symbol, each in held.items()}
-
-        def gain(symbol: str) -> float:
-            train = found[symbol].train
-            total = train.cum_returns_final if train else None
-            return -1.0 if total is None else total
-
-        best = max(found, key=gain)
-        return replace(found[best], strategy_id=best)
-
-    def _held_symbol(
-        self, ground: Ground, symbol: str, timeframe: str, parts: Mapping[Tier, range]
-    ) -> Mapping[Tier, Traded]:
-        market = MarketSet(ground.markets[0].data_set, (symbol,), timeframe)
-        prices = self._market_data.prices(market, Tier.VALIDATION)
-        return {
-            tier: _held(ground, [(market, prices)], sessions) for tier, sessions in parts.items()
-        }
-
 
 def kept_arms(artifacts: Artifacts, campaign_id: str) -> tuple[ArmResult, ...]:
     """Return the results of a campaign's arms, none where it asked for none or is not done.
@@ -213,32 +191,65 @@ def _adapter() -> "TypeAdapter[tuple[ArmResult, ...]]":
     return TypeAdapter(tuple[ArmResult, ...])
 
 
+def _best_symbol(ground: Ground, parts: Mapping[Tier, range]) -> ArmResult:
+    accounts = {
+        symbol: (replace(market, symbols=(symbol,)), _of_symbol(panel, symbol))
+        for market, panel in _accounts(ground)
+        for symbol in market.symbols
+    }
+
+    def gain(symbol: str) -> float:
+        returns, _ = _bought(ground, [accounts[symbol]], parts[Tier.TRAIN])
+        return float((1.0 + returns).prod())
+
+    best = max(accounts, key=gain)
+    held = {tier: _held(ground, [accounts[best]], sessions) for tier, sessions in parts.items()}
+    return replace(_result(Arm.BUY_AND_HOLD, ground, held), strategy_id=best)
+
+
+def _of_symbol(panel: "PricePanel", symbol: str) -> "PricePanel":
+    column = [panel.symbols.index(symbol)]
+    return replace(
+        panel,
+        symbols=(symbol,),
+        open=panel.open[:, column],
+        high=panel.high[:, column],
+        low=panel.low[:, column],
+        close=panel.close[:, column],
+        volume=panel.volume[:, column],
+        splits=tuple(split for split in panel.splits if split.symbol == symbol),
+        dividends=tuple(item for item in panel.dividends if item.symbol == symbol),
+    )
+
+
 def _equal_weight(ground: Ground, parts: Mapping[Tier, range]) -> ArmResult:
-    accounts = list(zip(ground.markets, ground.panels, strict=True))
+    accounts = _accounts(ground)
     held = {tier: _held(ground, accounts, sessions) for tier, sessions in parts.items()}
     universe = sorted({symbol for market in ground.markets for symbol in market.symbols})
     return replace(_result(Arm.EQUAL_WEIGHT, ground, held), strategy_id=", ".join(universe))
 
 
-def _held(
-    ground: Ground, accounts: "Sequence[tuple[MarketSet, PricePanel]]", sessions: range
-) -> Traded:
+def _held(ground: Ground, accounts: "Sequence[_Account]", sessions: range) -> Traded:
+    returns, bars = _bought(ground, accounts, sessions)
+    benchmark, _ = _bought(ground, _accounts(ground), sessions)
+    return Traded(trials=(), bars=bars, returns=returns, benchmark=benchmark)
+
+
+def _accounts(ground: Ground) -> "list[_Account]":
+    return list(zip(ground.markets, ground.panels, strict=True))
+
+
+def _bought(
+    ground: Ground, accounts: "Sequence[_Account]", sessions: range
+) -> "tuple[NDArray[np.float64], tuple[int, ...]]":
+    # Daily returns of what is bought and held, and the labels of each session's last bar.
     # keeps start-up fast: numpy and empyrical
     from stratlab.evaluation.benchmark import buy_and_hold  # noqa: PLC0415
     from stratlab.evaluation.stress import mean_returns  # noqa: PLC0415
 
-    def bought(of: "Sequence[tuple[MarketSet, PricePanel]]") -> "Sequence[Repricing]":
-        window = ground.part(sessions)
-        return [buy_and_hold(*each, window, ground.capital, ground.costs) for each in of]
-
-    own = bought(accounts)
-    benchmark = bought(list(zip(ground.markets, ground.panels, strict=True)))
-    return Traded(
-        trials=(),
-        bars=tuple(own[0].bars[own[0].ends].tolist()),
-        returns=mean_returns(own, ground.capital),
-        benchmark=mean_returns(benchmark, ground.capital),
-    )
+    window = ground.part(sessions)
+    held = [buy_and_hold(*each, window, ground.capital, ground.costs) for each in accounts]
+    return mean_returns(held, ground.capital), tuple(held[0].bars[held[0].ends].tolist())
 
 
 def _parts(ground: Ground, market_data: MarketData) -> Mapping[Tier, range]:
