@@ -231,7 +231,7 @@ class CampaignManager:
     async def _open_holdout(self, campaign_id: str, actor: str, number: int) -> Campaign:
         async with self._lock(campaign_id):
             campaign = await self._stored(campaign_id)
-            if campaign_id in self._tasks:
+            if campaign.state.is_final and campaign_id in self._tasks:
                 raise WrongStateError(
                     f"campaign {campaign_id} is being examined", state=campaign.state
                 )
