@@ -54,7 +54,7 @@ def _heading(sheet: Sheet) -> str:
         f"markets {markets}",
         f"costs {costs.kind} ({fees})",
         f"generator {spec.generator}",
-        f"{len(sheet.iterations)} iterations",
+        f"iterations {len(sheet.iterations)}",
         f"{campaign.state} ({campaign.state_reason})",
     ]
     return (
