@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import final
 
-from stratlab.campaigns.patches import contract_patch
+from stratlab.campaigns.patches import candidate_patch
 from stratlab.domain.generation import GenerationRequest
 from stratlab.domain.points import Point, registry_digest
 from stratlab.domain.ports import Generator
@@ -13,6 +13,7 @@ from stratlab.domain.trial import TrialPurpose
 from stratlab.search.novelty import canonical_key, refuse_repetition
 from stratlab.search.parameters import ScoredPoint
 from stratlab.search.parameters_screen import ParameterScreen
+from stratlab.search.tried import TRIED
 
 
 @final
@@ -45,9 +46,9 @@ def draft_candidate(
     """
     screened = screen.screen(request, generator.generate(request))
     candidate, lineage = screened.candidate, screened.candidate.lineage
-    similarity = refuse_repetition(candidate, request.history)
+    similarity = refuse_repetition(candidate, TRIED.of(request))
     parents = [
-        summary.candidate.contract
+        summary.candidate
         for summary in request.history
         if summary.candidate and summary.candidate.hash in lineage.parents[:1]
     ]
@@ -79,6 +80,6 @@ def draft_candidate(
     }
     # The registry is no part of the chain; with this, a change of it shows there too.
     payload["screened"] = {"points": len(points), "digest": registry_digest(points)}
-    return Draft(
-        candidate, contract_patch(next(iter(parents), ""), candidate.contract), points, payload
-    )
+    if lineage.model:
+        payload |= {"model": lineage.model, "prompt": lineage.prompt, "blind": lineage.is_blind}
+    return Draft(candidate, candidate_patch(next(iter(parents), None), candidate), points, payload)

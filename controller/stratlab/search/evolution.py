@@ -12,8 +12,8 @@ from stratlab.domain.errors import NothingNovelError
 from stratlab.domain.strategy import Candidate, GeneratorKind, Lineage
 from stratlab.search.archive import Archive, Elite, island_of
 from stratlab.search.crossover import crossover
-from stratlab.search.novelty import NoveltyIndex
 from stratlab.search.operators import CROSSOVER, MUTATIONS, OPERATORS, least_used
+from stratlab.search.tried import TRIED
 
 if TYPE_CHECKING:
     from stratlab.contract.model import StrategyContract
@@ -56,7 +56,7 @@ class FactorGraphGenerator:
         spec = request.campaign.spec
         templates = self._templates(spec)
         random = Random(f"{spec.seed}/{request.iteration}")  # noqa: S311 - not for secrets
-        known = NoveltyIndex(request.history)
+        known = TRIED.of(request)
         for contract, lineage in _Proposals(request, templates, random):
             if not known.repeats(contract):
                 further = Grid(contract).untried(random, {point_key(contract.parameters)})

@@ -163,13 +163,12 @@ def canonical_key(candidate: "Candidate") -> str:
     return _canonical(candidate, candidate.parameters)
 
 
-def refuse_repetition(candidate: "Candidate", history: "Iterable[IterationSummary]") -> float:
+def refuse_repetition(candidate: "Candidate", known: NoveltyIndex) -> float:
     """Return how similar a novel candidate is to the nearest earlier one, 0 to 1.
 
     Raises:
         NothingNovelError: It repeats one that was tried; names it.
     """
-    known = NoveltyIndex(history)
     found = known.precedent(candidate)
     if found is not None:
         raise NothingNovelError(
