@@ -7,6 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import final
 
+from stratlab.campaigns.descriptions import check_description
 from stratlab.campaigns.history import all_iterations
 from stratlab.campaigns.model_results import model_section
 from stratlab.campaigns.replay import FILE_NAME as REPLAY_NAME
@@ -67,6 +68,12 @@ class Reports:
         files = {f"iterations/{stem}.json": ("application/json", document)}
         if iteration.patch:
             files[f"patches/{stem}.diff"] = ("text/x-diff", iteration.patch.encode())
+        description = f"descriptions/{stem}.json"
+        if description not in digests:
+            found = check_description(campaign, iteration, self._artifacts, self._market_data)
+            if found is not None:
+                shown = _json({**asdict(found), "fits": found.fits})
+                files[description] = ("application/json", shown.encode())
         changed = {
             name: file
             for name, file in files.items()
