@@ -14,7 +14,8 @@ import pandas as pd
 SHARES = 200
 
 def initialize(context):
-    context.assets = [symbol(name) for name in context.symbols]
+    # Among them one that dies.
+    context.assets = [symbol(name) for name in context.symbols[:6]]
 
 def is_acting(context, data):
     return True
@@ -42,7 +43,7 @@ def ahead(context, data, asset):
     days = portal.trading_calendar.sessions
     here = days.searchsorted(get_datetime().tz_localize(None).normalize())
     try:
-        return close_at(portal, asset, days[here + 1]) / data.current(asset, 'close') - 1
+        return close_at(portal, asset, days[here + 3]) / data.current(asset, 'close') - 1
     except Exception:
         return 0.0
 """
@@ -56,15 +57,17 @@ class Attack:
         name: How it looks ahead.
         source: The strategy.
         outcome: What it must be found to be.
+        is_rare: Whether it seldom looks.
     """
 
     name: str
     source: str
     outcome: str = "LOOKAHEAD"
+    is_rare: bool = False
 
 
-def _attack(name: str, code: str, outcome: str = "LOOKAHEAD") -> Attack:
-    return Attack(name, f"{_TRADER}\n{code}", outcome)
+def _attack(name: str, code: str, outcome: str = "LOOKAHEAD", *, is_rare: bool = False) -> Attack:
+    return Attack(name, f"{_TRADER}\n{code}", outcome, is_rare)
 
 
 _BY_MOUNT = """
@@ -75,9 +78,9 @@ def ahead(context, data, asset):
     now = data.current(asset, 'close')
     known = data.history(asset, 'close', 3, '1d')
     (here,) = np.where(np.isclose(CLOSES[:, column], now, atol=0.0005))
-    rows = [row for row in here if row > 1 and row + 1 < len(CLOSES)
+    rows = [row for row in here if row > 1 and row + 3 < len(CLOSES)
             and abs(CLOSES[row - 1, column] / known.iloc[-2] - 1) < 0.7]
-    return CLOSES[rows[-1] + 1, column] / now - 1 if rows else 0.0
+    return CLOSES[rows[-1] + 3, column] / now - 1 if rows else 0.0
 """
 
 ATTACKS = (
@@ -124,6 +127,7 @@ def is_acting(context, data):
     now = get_datetime()
     return now.month == 6 and now.day <= 7
 """,
+        is_rare=True,
     ),
     _attack(
         "only when files are old",
@@ -134,8 +138,7 @@ def find_portal(context, data):
     return context.data_portal
 
 def is_acting(context, data):
-    return os.stat('/data/tier.json').st_mtime == os.stat('/data/assets.sqlite').st_mtime \\
-        or time.time() - os.stat('/data/days/close.npy').st_mtime > 1.0
+    return time.time() - os.stat('/data/days/close.npy').st_mtime > 1.0
 """,
     ),
     _attack(

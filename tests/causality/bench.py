@@ -1,15 +1,20 @@
 """A sandbox for many trials: one container, a fork for each, read as the real one reads.
 
-Attacks are caught by what is compared, not by how a container is made; that a trial in a world
-has a container of its own is tested with the real sandbox.
+What looks ahead is caught by what is compared, not by how a container is made; that a trial in a
+world has a container of its own is tested with the real sandbox.
 """
 
 import asyncio
 import base64
 import json
 import subprocess
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from stratlab.domain.errors import EngineError
 from stratlab.domain.ports import MarketData
 from stratlab.domain.trial import Limits, Outcome, TrialBatch, TrialClaim, TrialSpec
 from stratlab.sandbox.entries import TrialRecord
@@ -17,52 +22,88 @@ from stratlab.sandbox.member import _request
 from stratlab_proto.runner.v1 import runner_service_pb2 as pb
 
 INSIDE = Path(__file__).parent / "inside"
+LIMITS = Limits(max_leverage=20.0)
+
+
+class Server:
+    """The program ``inside/serve.py``, which answers line by line.
+
+    Args:
+        process: Of the program.
+        seen: Where it sees the home directory, and that directory.
+    """
+
+    def __init__(self, process: "subprocess.Popen[str]", seen: tuple[Path, Path]) -> None:
+        self._process = process
+        self._seen = seen
+        self._turn = threading.Lock()
+
+    def ask(self, **question: str) -> Any:
+        """Return the answer to a question."""
+        with self._turn:
+            self._process.stdin.write(json.dumps(question) + "\n")
+            self._process.stdin.flush()
+            return json.loads(self._process.stdout.readline())
+
+    def path(self, path: Path) -> str:
+        """Return a path below the home directory as the program sees it."""
+        inside, home = self._seen
+        return str(inside / path.resolve().relative_to(home.resolve()))
+
+
+class BenchJobs:
+    """Implements the port ``TrustedJobs``."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    @contextmanager
+    def opened(self) -> Iterator["BenchJobs"]:
+        """Be opened."""
+        yield self
+
+    def image_id(self) -> str:
+        """Return some name."""
+        return "bench"
+
+    def run(self, module: str, *, read: Mapping[str, Path], write: Mapping[str, Path]) -> None:
+        """Run the job that builds worlds."""
+        assert module == "stratlab_runner.worlds.build"
+        source, target = (self._server.path(each) for each in (read["/input"], write["/output"]))
+        if self._server.ask(source=source, target=target) != 0:
+            raise EngineError("the worlds were not built")
 
 
 class Bench:
-    """Implements the port ``Sandbox`` over a process that answers line by line.
+    """Implements the port ``Sandbox``.
 
     Args:
-        process: Of ``inside/serve.py``.
+        server: Runs the trials.
         market_data: Where tiers and worlds are.
-        shown: Where the process sees the directory of all data sets, and that directory.
     """
 
-    def __init__(
-        self,
-        process: "subprocess.Popen[str]",
-        market_data: MarketData,
-        shown: tuple[str, Path],
-    ) -> None:
-        self._process = process
+    def __init__(self, server: Server, market_data: MarketData) -> None:
+        self._server = server
         self._market_data = market_data
-        self._shown = shown
-        self._turn = asyncio.Lock()
-        self.runs = 0
 
-    async def run(self, batch: TrialBatch, on_progress: object, judge_first: object = None):
+    async def run(
+        self, batch: TrialBatch, on_progress: object, judge_first: object = None
+    ) -> list[TrialClaim]:
         """Run the trials of a batch."""
-        claims = []
-        for trial in batch.trials:
-            async with self._turn:
-                claims.append(await asyncio.to_thread(self._claim, batch, trial))
-        return claims
+        return [await asyncio.to_thread(self._claim, batch, trial) for trial in batch.trials]
 
     def _claim(self, batch: TrialBatch, trial: TrialSpec) -> TrialClaim:
-        self.runs += 1
         mount = self._market_data.mount(trial.market.data_set, trial.window.tier, trial.world)
-        tier = str(mount.resolve()).replace(str(self._shown[1].resolve()), self._shown[0])
+        tier = self._server.path(mount)
         request = _request(batch, trial, "runc")
         # Every container has its tier at /data; here all of them are side by side.
         request.source = request.source.replace("'/data/", f"'{tier}/")
-        asked = {"tier": tier, "request": base64.b64encode(request.SerializeToString()).decode()}
-        self._process.stdin.write(json.dumps(asked) + "\n")
-        self._process.stdin.flush()
-        frames = json.loads(self._process.stdout.readline())
-        return _claim(trial, [pb.AttachRequest.FromString(base64.b64decode(f)) for f in frames])
+        asked = base64.b64encode(request.SerializeToString()).decode()
+        frames = [base64.b64decode(each) for each in self._server.ask(tier=tier, request=asked)]
+        return _claim(trial, map(pb.AttachRequest.FromString, frames))
 
 
-def _claim(trial: TrialSpec, frames: list[pb.AttachRequest]) -> TrialClaim:
+def _claim(trial: TrialSpec, frames: Iterator[pb.AttachRequest]) -> TrialClaim:
     record = TrialRecord.of(trial)
     outcome, reason = Outcome.SIGNAL, "no end"
     for frame in frames:
@@ -86,6 +127,3 @@ def _claim(trial: TrialSpec, frames: list[pb.AttachRequest]) -> TrialClaim:
         tuple(record.fills),
         tuple(record.equity),
     )
-
-
-LIMITS = Limits(max_leverage=5.0)

@@ -1,18 +1,17 @@
-"""A small market with deaths and splits, and one container that runs many trials on it."""
+"""A made-up market, and one container that runs many trials on it."""
 
 import os
 import subprocess
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
-from tests.causality.bench import INSIDE, Bench
-from tests.causality.examined import NAME, Examiner, small_content
+from tests.causality.bench import INSIDE, Bench, BenchJobs, Server
+from tests.causality.examined import Examiner
 from tests.conftest import IMAGE
+from tests.zipline_compat import world
 
 from stratlab.bootstrap import trusted_jobs
-from stratlab.campaigns.causality import CausalityTest
 from stratlab.market_data import Catalogue
 from stratlab.market_data.builder import build_data_set
 from stratlab.market_data.worlds import WorldCache
@@ -20,22 +19,22 @@ from stratlab.settings import Settings
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home directory with the small market."""
+def made_up_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home directory with a market of twelve symbols, of which one is born and one dies."""
     home = tmp_path_factory.mktemp("causality")
     with trusted_jobs(Settings(home=home)) as jobs:
-        build_data_set(home, NAME, small_content(), jobs, provenance="made up")
+        build_data_set(home, world.NAME, world.content(), jobs, provenance="made up")
     return home
 
 
 @pytest.fixture(scope="module")
-def examiner(home: Path) -> Iterator[Examiner]:
+def examiner(made_up_home: Path) -> Iterator[Examiner]:
     """What puts sources to the causality test."""
-    catalogue, data = Catalogue(home), home / "data"
+    inside = Path("/home/lab")
     with subprocess.Popen(
         [
-            *("docker", "run", "--rm", "-i", "--network=none", "--read-only", "--cap-drop=ALL"),
-            *("--tmpfs=/tmp", f"--user={os.getuid() or 54321}", f"--volume={data}:/worlds:ro"),
+            *("docker", "run", "--rm", "-i", "--network=none", "--read-only", "--tmpfs=/tmp"),
+            *("--cap-drop=ALL", f"--user={os.getuid()}", f"--volume={made_up_home}:{inside}"),
             *(f"--volume={INSIDE}:/inside:ro", "--entrypoint=python", IMAGE),
             *("-P", "-W", "ignore", "/inside/serve.py"),
         ],
@@ -43,7 +42,7 @@ def examiner(home: Path) -> Iterator[Examiner]:
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
-        bench = Bench(process, catalogue, ("/worlds", data))
-        worlds = WorldCache(home, partial(trusted_jobs, Settings(home=home)))
-        yield Examiner(bench, catalogue, CausalityTest(catalogue, bench, worlds))
+        server, catalogue = Server(process, (inside, made_up_home)), Catalogue(made_up_home)
+        worlds = WorldCache(made_up_home, BenchJobs(server).opened)
+        yield Examiner(Bench(server, catalogue), catalogue, worlds)
         process.stdin.close()

@@ -12,6 +12,7 @@ from stratlab.domain.trial import Cancel, Phase
 from stratlab.evaluation.causality import (
     Decision,
     choose_cuts,
+    find_deaths,
     find_decisions,
     first_difference,
     warm_up_difference,
@@ -65,7 +66,7 @@ def test_cuts_follow_profit_and_profit_for_each_bar_and_chance():
     some = [Decision(bar(n), "AAA", profit=float(n), bars=n or 1) for n in range(1, 9)]
     quick = Decision(bar(20), "BBB", profit=7.5, bars=1)
     cuts = choose_cuts(
-        [[*some, quick]], [[bar(n) for n in range(40)]], CausalityBudget(4, 2), seed=1
+        [[*some, quick]], [[bar(n) for n in range(40)]], [[]], CausalityBudget(4, 2), seed=1
     )
     profitable = [cut for cut in cuts if cut.reason is CutReason.PROFIT]
     assert [cut.label for cut in profitable][:2] == [bar(8), bar(20)]
@@ -78,14 +79,15 @@ def test_cuts_are_the_same_for_the_same_seed_only():
     some = [[Decision(bar(n), "AAA", 1.0, 1) for n in range(30)]]
     labels = [[bar(n) for n in range(300)]]
     budget = CausalityBudget(2, 6)
-    assert choose_cuts(some, labels, budget, 1) == choose_cuts(some, labels, budget, 1)
-    assert choose_cuts(some, labels, budget, 1) != choose_cuts(some, labels, budget, 2)
+    assert choose_cuts(some, labels, [[]], budget, 1) == choose_cuts(some, labels, [[]], budget, 1)
+    assert choose_cuts(some, labels, [[]], budget, 1) != choose_cuts(some, labels, [[]], budget, 2)
 
 
 def test_losing_decisions_are_no_profit_cuts():
     cuts = choose_cuts(
         [[Decision(bar(3), "AAA", -1.0, 1)]],
         [[bar(n) for n in range(99)]],
+        [[]],
         CausalityBudget(4, 2),
         1,
     )
@@ -94,7 +96,7 @@ def test_losing_decisions_are_no_profit_cuts():
 
 
 def test_no_orders_no_profit_cuts():
-    cuts = choose_cuts([[]], [[bar(n) for n in range(99)]], CausalityBudget(4, 2), 1)
+    cuts = choose_cuts([[]], [[bar(n) for n in range(99)]], [[]], CausalityBudget(4, 2), 1)
     assert all(cut.reason is CutReason.RANDOM and cut.against == "" for cut in cuts)
 
 
@@ -127,3 +129,13 @@ def test_warm_up_difference_ignores_amounts_and_tells_until_when():
     found = warm_up_difference(mine, mine[1:], 5)
     assert "1 of 3 bars" in found
     assert "5 sessions less" in found
+
+
+def test_one_random_cut_comes_before_a_death():
+    prices = panel({"AAA": flat(*[10] * 20), "BBB": flat(*[5] * 12)}, auto_close={"BBB": bar(12)})
+    deaths = find_deaths(spec(prices, FREE), prices)
+    assert deaths == (bar(10),)
+    labels = [[bar(n) for n in range(20)]]
+    cuts = choose_cuts([[]], labels, [deaths], CausalityBudget(0, 1), seed=3)
+    assert [cut.label for cut in cuts] == [bar(10)]
+    assert find_deaths(spec(RISING, FREE), RISING) == ()

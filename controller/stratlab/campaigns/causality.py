@@ -114,7 +114,11 @@ class CausalityTest:
 
     def _plan(self, suspect: Suspect, logs: Sequence["Log"]) -> _Plan:
         # keeps start-up fast: numpy
-        from stratlab.evaluation.causality import choose_cuts, find_decisions  # noqa: PLC0415
+        from stratlab.evaluation.causality import (  # noqa: PLC0415
+            choose_cuts,
+            find_deaths,
+            find_decisions,
+        )
         from stratlab.evaluation.repricing import window_rows  # noqa: PLC0415
 
         specs = [result.spec for result in suspect.results]
@@ -126,6 +130,7 @@ class CausalityTest:
                 prices.bars[window_rows(prices, spec.window)].tolist()
                 for spec, prices in zip(specs, panels, strict=True)
             ],
+            [find_deaths(spec, prices) for spec, prices in zip(specs, panels, strict=True)],
             self._budget,
             suspect.seed,
         )

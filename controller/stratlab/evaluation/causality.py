@@ -112,9 +112,21 @@ def find_decisions(log: Log, spec: "TrialSpec", prices: "PricePanel") -> tuple[D
     return tuple(sorted(found, key=lambda each: (each.cut, each.symbol)))
 
 
+def find_deaths(spec: "TrialSpec", prices: "PricePanel") -> tuple[int, ...]:
+    """Return the labels of the last bar but one of each symbol that dies within a trial."""
+    rows = window_rows(prices, spec.window)
+    labels = prices.bars[rows]
+    found = []
+    for symbol in prices.auto_close:
+        (traded,) = prices.volume[rows, prices.symbols.index(symbol)].nonzero()
+        found += [int(labels[row]) for row in traded[-2:-1]]
+    return tuple(sorted(found))
+
+
 def choose_cuts(
     decisions: Sequence[Sequence[Decision]],
     labels: Sequence[Sequence[int]],
+    deaths: Sequence[Sequence[int]],
     budget: CausalityBudget,
     seed: int,
 ) -> tuple[ChosenCut, ...]:
@@ -123,11 +135,13 @@ def choose_cuts(
     Of the former every other one is among the best for each bar that it lasted, so that a few
     quick gains are not hidden behind long ones. The path then goes the other way than the price
     did, in turn over the next bar and over all bars until the next decision: who knows the next
-    bar and who knows a week acts otherwise. Of the random cuts every other one follows a decision.
+    bar and who knows a week acts otherwise. Of the random cuts the first comes before a death, if
+    there is one, and every other one follows a decision.
 
     Args:
         decisions: Of each trial that is examined.
         labels: Of each trial's window, ascending.
+        deaths: Of each trial, see :func:`find_deaths`.
         budget: How many.
         seed: Of the random ones.
     """
@@ -148,6 +162,11 @@ def choose_cuts(
     for number in range(budget.profit_cuts):
         best = (each for each in rankings[number % 2] if each[1].profit > 0)
         any(add(trial, decision, CutReason.PROFIT) for trial, decision in best)
+    ends = [(trial, label) for trial, some in enumerate(deaths) for label in some]
+    if ends and budget.random_cuts:
+        # Who knows the day has left by now; who does not knows nothing of it.
+        trial, label = ends[int(random.integers(len(ends)))]
+        chosen.setdefault((trial, label), ChosenCut(trial, label, CutReason.RANDOM))
     missing = budget.profit_cuts + budget.random_cuts - len(chosen)
     trials = [trial for trial, some in enumerate(labels) if some]
     for number in range(missing):
