@@ -1,11 +1,12 @@
 """What is planted: rules by which yesterday's closes decide today's drift, as contracts too."""
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 from stratlab.contract.document import load_contract
-from stratlab.contract.streaming import Rsi, Sma
+from stratlab.contract.streaming import Rsi, Sma, Stdev
 from stratlab.selftest.worlds.world import WorldKind
 
 if TYPE_CHECKING:
@@ -37,35 +38,41 @@ def draw_effect(kind: WorldKind, random: "np.random.Generator") -> Effect:
 
 
 def _momentum(random: "np.random.Generator") -> Effect:
-    length = int(random.integers(2, 7)) * 5
+    # Upwards from a new high of some weeks until a new low of some days.
+    high, low = int(random.integers(3, 7)) * 5, int(random.integers(1, 3)) * 5
 
     def watch() -> Watcher:
-        mean = Sma(length)
-        return lambda close, _: close > mean.update(close)
+        return _Breakout(high, low).update
 
     contract = _oracle(
-        "oracle_momentum",
-        [{"id": "trend", "name": "sma", "params": {"length": length}}],
-        "close > trend",
-        "close <= trend",
+        "oracle_momentum", [], f"close >= highest(close, {high})", f"close <= lowest(close, {low})"
     )
     return Effect(contract, watch)
 
 
 def _reversal(random: "np.random.Generator") -> Effect:
-    length, low, high = _swing(random)
+    # Upwards from a close far below its mean until it is back there.
+    length, mult = int(random.integers(2, 6)) * 5, int(random.integers(4, 7)) / 4
 
     def watch() -> Watcher:
-        return _Swing(Rsi(length), low, high).update
+        return _Band(Sma(length), Stdev(length), mult).update
 
-    return Effect(
-        _oracle("oracle_reversal", [_rsi(length)], f"rsi < {low}", f"rsi > {high}"), watch
+    contract = _oracle(
+        "oracle_reversal",
+        [{"id": "bands", "name": "bbands", "params": {"length": length, "mult": mult}}],
+        "close < bands.lower",
+        "close >= bands.mid",
     )
+    return Effect(contract, watch)
 
 
 def _conjunction(random: "np.random.Generator") -> Effect:
     # Either half alone says little; the volume knows nothing of the direction of prices.
-    length, low, high = _swing(random)
+    length, low, high = (
+        int(random.integers(3, 9)),
+        int(random.integers(5, 9)) * 5,
+        int(random.integers(10, 14)) * 5,
+    )
     days = int(random.integers(2, 5)) * 10
 
     def watch() -> Watcher:
@@ -108,12 +115,35 @@ _DRAWERS: Mapping[WorldKind, Callable[["np.random.Generator"], Effect]] = {
 }
 
 
-def _swing(random: "np.random.Generator") -> tuple[int, int, int]:
-    return (
-        int(random.integers(3, 9)),
-        int(random.integers(5, 9)) * 5,
-        int(random.integers(10, 14)) * 5,
-    )
+@final
+class _Breakout:
+    # In from a highest close until the next lowest one.
+    def __init__(self, high: int, low: int) -> None:
+        self._highs = deque[float](maxlen=high)
+        self._lows = deque[float](maxlen=low)
+        self._is_in = False
+
+    def update(self, close: float, volume: float) -> bool:
+        del volume
+        self._highs.append(close)
+        self._lows.append(close)
+        self._is_in = close > min(self._lows) if self._is_in else close >= max(self._highs)
+        return self._is_in
+
+
+@final
+class _Band:
+    # In from a close below the band until its next one at the mean.
+    def __init__(self, mean: Sma, deviation: Stdev, mult: float) -> None:
+        self._mean, self._deviation, self._mult = mean, deviation, mult
+        self._is_in = False
+
+    def update(self, close: float, volume: float) -> bool:
+        del volume
+        mid = self._mean.update(close)
+        lower = mid - self._mult * self._deviation.update(close)
+        self._is_in = close < mid if self._is_in else close < lower
+        return self._is_in
 
 
 @final
