@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from tests.cli.conftest import Ended
 
 from stratlab.cli.exit_codes import ExitCode
 from stratlab.domain.campaign import CampaignState
-from stratlab.domain.gates import VerdictKind
+from stratlab.domain.gates import RuleResult, RuleStatus, VerdictKind
 
 Program = Callable[..., Ended]
 
@@ -240,3 +241,24 @@ def test_steering_without_a_server_says_how_to_start_one(stratlab: Program, comm
 
 def _about_the_campaign(text: str) -> list[str]:
     return [line for line in text.splitlines() if not line.startswith("About the data")]
+
+
+def test_open_holdout_prints_the_rules_of_the_new_verdict(
+    served: ServedLab, stratlab: Program
+) -> None:
+    served.lab.repository.create_campaign(campaign_of(1), "r1")
+    rules = (
+        RuleResult("causality", RuleStatus.PASSED, 0.0, 0.0, "12 re-runs"),
+        RuleResult("holdout", RuleStatus.FAILED, -0.25, 0.0, "96 sessions"),
+    )
+    verdict = replace(VERDICT, kind=VerdictKind.REJECT, rules=rules)
+    for state in (CampaignState.BRIEF_GENERATED, CampaignState.CAMPAIGN_EVALUATED):
+        served.call(served.lab.manager.move, "c0001", state)
+    completed = partial(served.lab.manager.move, "c0001", CampaignState.COMPLETED, verdict=verdict)
+    served.call(completed)
+    ended = stratlab("campaign", "open-holdout", "c0001", "--iteration", "2")
+    assert served.lab.manager.opened == [("c0001", "owner", 2)]
+    assert ended.code == 1
+    assert "Verdict: reject" in ended.out
+    row = next(line for line in ended.out.splitlines() if line.startswith("holdout"))
+    assert row.split()[:4] == ["holdout", "failed", "-0.2500", "0"]
