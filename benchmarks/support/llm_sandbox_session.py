@@ -4,7 +4,7 @@ Usage: llm_sandbox_session.py IMAGE SNIPPET, then a line on standard input for e
 opens a session, runs the snippet twice in it, and closes it; it prints a line of JSON with the
 clock around each, and what the snippet printed. The image has no shell, no package
 manager and no ``/sandbox``, so no environment is set up in it, the code goes to ``/tmp``, and the
-container's own program is one that waits.
+container's own program is one that waits, under an init that ends it at once.
 """
 
 import json
@@ -25,6 +25,7 @@ def one_round(image: str, snippet: str) -> dict[str, object]:
         workdir="/tmp",  # noqa: S108 - in the container
         runtime_configs={
             "network_mode": "none",
+            "init": True,
             "entrypoint": ["python", "-c", "import time; time.sleep(3600)"],
         },
     )

@@ -160,15 +160,18 @@ def test_cores_of_a_running_process_are_read(
     assert host.cgroups(version).cpus_of(4242) == 0.0
 
 
-def test_sweep_removes_empty_groups_of_the_installation_that_nobody_uses(host: Host) -> None:
+def test_sweep_removes_empty_groups_of_members_that_have_ended(host: Host) -> None:
     cgroups = host.cgroups(1)
-    for name in ("stratlab-0123abcd-1", "stratlab-0123abcd-2", "stratlab-ffffffff-3"):
+    names = ("stratlab-0123abcd-1", "stratlab-0123abcd-2", "stratlab-ffffffff-3")
+    for name in names:
         for directory in cgroups.directories(name):
             directory.mkdir(parents=True)
-    removed = cgroups.sweep("stratlab-0123abcd-", {"stratlab-0123abcd-2"})
-    assert removed == ("stratlab-0123abcd-1",)
+    assert cgroups.members("stratlab-0123abcd-") == set(names[:2])
+    in_use = next(cgroups.directories(names[0])) / "cgroup.procs"
+    in_use.touch()
+    cgroups.sweep([*names[:2], "stratlab-0123abcd-unknown"])
     left = {path.name for path in (host.mount / "memory" / "stratlab").iterdir()}
-    assert left == {"stratlab-0123abcd-2", "stratlab-ffffffff-3"}
+    assert left == {names[0], names[2]}
 
 
 def test_member_without_groups_is_killed_and_removed_without_error(host: Host) -> None:

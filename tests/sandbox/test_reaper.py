@@ -8,9 +8,11 @@ from tests.sandbox.builders import Clock, MemoryLeases
 
 from stratlab.domain.errors import EngineError, EngineUnavailableError
 from stratlab.domain.ports import Lease
+from stratlab.sandbox.cgroups import MemberCgroups
 from stratlab.sandbox.engine_facts import ContainerSummary
-from stratlab.sandbox.identity import controller_id
+from stratlab.sandbox.identity import controller_id, member_prefix
 from stratlab.sandbox.labels import INSTALLATION_LABEL, ContainerKind, ContainerLabels
+from stratlab.sandbox.policy import HostTraits
 from stratlab.sandbox.reaper import Reaper
 
 INSTALLATION = "0123456789abcdef"
@@ -170,3 +172,20 @@ def test_socket_directories_of_dead_controllers_are_removed(scene: Scene, tmp_pa
     (directory / "abc" / "link.sock").touch()
     assert scene.reaper.sweep().directories == (str(directory),)
     assert not directory.exists()
+
+
+def test_group_of_a_member_that_starts_meanwhile_is_left_alone(
+    scene: Scene, tmp_path: Path
+) -> None:
+    cgroups = MemberCgroups(HostTraits(cgroup_version=2), mount=tmp_path / "cgroup")
+    prefix = member_prefix(INSTALLATION)
+    groups = {name: next(cgroups.directories(prefix + name)) for name in ("ended", "starts")}
+    groups["ended"].mkdir(parents=True)
+
+    class Late(MemoryLeases):
+        def live(self) -> list[Lease]:
+            groups["starts"].mkdir(parents=True)
+            return []
+
+    Reaper(scene.shelf, Late(), Clock(), INSTALLATION, cgroups=cgroups).sweep()
+    assert {name for name, group in groups.items() if group.exists()} == {"starts"}

@@ -42,7 +42,7 @@ class Family:
 
 
 def orders_of(claim: TrialClaim) -> int:
-    assert claim.outcome is Outcome.SUCCEEDED, claim
+    assert claim.outcome is Outcome.SUCCEEDED, f"{claim.outcome}: {claim.reason}"
     return sum(isinstance(entry, Order) for entry in claim.log)
 
 

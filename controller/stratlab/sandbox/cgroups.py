@@ -3,7 +3,7 @@
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,24 +155,25 @@ class MemberCgroups:
                     break
                 time.sleep(0.01)
 
-    def sweep(self, prefix: str, keep: set[str]) -> tuple[str, ...]:
-        """Remove the empty groups whose name begins with ``prefix``.
+    def members(self, prefix: str) -> set[str]:
+        """Return the names of all members with groups of ours.
 
         Args:
             prefix: Of the members of one installation.
-            keep: Names that are in use.
-
-        Returns:
-            The names of those that were removed.
         """
-        removed = set()
-        for parent in self._parents():
-            for directory in parent.glob(f"{prefix}*"):
-                if directory.name not in keep and directory.is_dir():
-                    with suppress(OSError):
-                        directory.rmdir()
-                        removed.add(directory.name)
-        return tuple(sorted(removed))
+        return {
+            directory.name
+            for parent in self._parents()
+            for directory in parent.glob(f"{prefix}*")
+            if directory.is_dir()
+        }
+
+    def sweep(self, names: Iterable[str]) -> None:
+        """Remove the groups of members that have ended; those that are not empty stay."""
+        for name in names:
+            for directory in self.directories(name):
+                with suppress(OSError):
+                    directory.rmdir()
 
     def directories(self, name: str) -> Iterator[Path]:
         """Yield the directories of a member's groups, that of memory first."""

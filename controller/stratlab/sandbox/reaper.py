@@ -80,9 +80,10 @@ class Reaper:
             EngineUnavailableError: No engine answers.
             EngineError: The engine refused to list.
         """
-        # Containers first: a lease is written before its container is made and released
-        # after it is gone, so a container in this list whose lease is missing from the
-        # later one is an orphan for certain.
+        # Groups and containers first: a lease is written before they are made and released
+        # after they are gone, so what is in these lists and has no lease in the later one is
+        # an orphan for certain.
+        groups = self._groups()
         containers = self._engine.labelled(INSTALLATION_LABEL, self._installation)
         leases = {lease.member_id: lease for lease in self._leases.live()}
         removed = [
@@ -99,8 +100,7 @@ class Reaper:
             self._leases.release(member_id)
         self._left.difference_update(removed, released)
         if self._cgroups is not None:
-            # A member gets its group after its lease, so whose lease is missing now has ended.
-            self._cgroups.sweep(member_prefix(self._installation), set(leases) - set(released))
+            self._cgroups.sweep(groups - leases.keys() | groups.intersection(released))
         directories = [
             str(path) for path in abandoned_socket_roots(self._installation, self._sockets)
         ]
@@ -127,6 +127,11 @@ class Reaper:
             except EngineUnavailableError as error:
                 _log.warning("sweep failed", error=str(error))
                 on_engine_gone()
+
+    def _groups(self) -> set[str]:
+        if self._cgroups is None:
+            return set()
+        return self._cgroups.members(member_prefix(self._installation))
 
     def _is_over(self, container: ContainerSummary, leases: dict[str, Lease]) -> bool:
         if container.name in self._left:
