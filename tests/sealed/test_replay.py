@@ -37,6 +37,7 @@ pytestmark = [pytest.mark.docker, pytest.mark.load]
 
 MARKET = MarketSet("us-daily", ("AAPL", "GOOG", "IBM", "MSFT"))
 # With the first day of GOOG, splits of AAPL, and dividends of IBM and MSFT.
+HONEST = compile_to_zipline(load_templates()["ema_cross_atr"])
 WINDOW = Window(Tier.TRAIN, date(2004, 6, 1), date(2005, 5, 31))
 
 
@@ -79,97 +80,111 @@ def settled(home: Path, work: TrialBatch, claim: TrialClaim) -> TrialResult:
     return HostEvaluator().settle(trial, claim, prices, work.limits)
 
 
+class Session(NamedTuple):
+    """All that ran in one sandbox.
+
+    Attributes:
+        replays: Of each attack, of the peeker, and of the honest one.
+        mounted: The honest one with its tier mounted.
+        searched: Of the memory of a container: what was known, what was not, and its mounts.
+        refused: Why a trial in a world was refused.
+    """
+
+    replays: dict[str, Replay]
+    mounted: TrialClaim
+    searched: tuple[dict[str, int], dict[str, int], list[str]]
+    refused: str
+
+
 @pytest.fixture(scope="module")
-def replays(us_daily_home: Path) -> dict[str, Replay]:
-    """Of all attacks, and of the peeker; several at a time."""
-    works = {attack.name: batch(attack.source) for attack in ATTACKS} | {"peeker": batch(PEEKER)}
+def session(us_daily_home: Path) -> Session:
+    """Several replays at a time."""
+    return asyncio.run(_session(us_daily_home))
 
-    async def run() -> dict[str, Replay]:
-        async with opened(us_daily_home) as sandbox:
-            claims = await asyncio.gather(
-                *(sandbox.run_sealed(work, lambda _: None) for work in works.values())
-            )
-        return {
-            name: Replay(claim, settled(us_daily_home, work, claim))
-            for (name, work), (claim,) in zip(works.items(), claims, strict=True)
-        }
 
-    return asyncio.run(run())
+async def _session(home: Path) -> Session:
+    works = {attack.name: batch(attack.source) for attack in ATTACKS}
+    works |= {"peeker": batch(PEEKER), "honest": batch(HONEST)}
+    world = dataclasses.replace(works["honest"].trials[0], world="w1")
+    async with opened(home) as sandbox:
+        searched = await _search(sandbox, home)
+        claims = await asyncio.gather(
+            *(sandbox.run_sealed(work, lambda _: None) for work in works.values())
+        )
+        (mounted,) = await sandbox.run(works["honest"], lambda _: None)
+        try:
+            elsewhere = dataclasses.replace(works["honest"], trials=(world,))
+            await sandbox.run_sealed(elsewhere, lambda _: None)
+        except InvalidSpecError as error:
+            refused = error.message
+    replays = {
+        name: Replay(claim, settled(home, work, claim))
+        for (name, work), (claim,) in zip(works.items(), claims, strict=True)
+    }
+    return Session(replays, mounted, searched, refused)
+
+
+async def _search(
+    sandbox: DockerSandbox, home: Path
+) -> tuple[dict[str, int], dict[str, int], list[str]]:
+    work = batch(SLEEPER.replace("SECONDS", "600"))
+    prices = Catalogue(home).prices(MARKET, Tier.TRAIN)
+    known, ahead = patterns(prices, WINDOW.start, seen=60)
+    task = asyncio.create_task(sandbox.run_sealed(work, lambda _: None))
+    try:
+        return await asyncio.to_thread(found_in_memory, work.campaign_id, known, ahead)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
-def test_cheat_is_found_out(attack: Attack, replays: dict[str, Replay]) -> None:
-    result = replays[attack.name].result
-    assert (result.outcome, result.reason) == (attack.outcome, result.reason)
+def test_cheat_is_found_out(attack: Attack, session: Session) -> None:
+    result = session.replays[attack.name].result
+    assert result.outcome is attack.outcome, result.reason
     assert attack.reason in result.reason
 
 
-def test_peeker_finds_nothing(replays: dict[str, Replay]) -> None:
+def test_peeker_finds_nothing(session: Session) -> None:
     """By gc, the portal, raw arrays, the finder, tables, mounts, and other connections."""
-    claim, result = replays["peeker"]
-    assert result.outcome is Outcome.SUCCEEDED, result
+    claim, result = session.replays["peeker"]
+    assert result.outcome is Outcome.SUCCEEDED, result.reason
     told = [json.loads(line) for line in claim.output_tail.splitlines() if line.startswith("{")]
     assert told[-1]["looks"] >= 240
     assert told[-1]["found"] == {}
 
 
-def same(home: Path, source: str, window: Window = WINDOW, runtime: str = "runc") -> TrialResult:
-    work = batch(source, window, runtime)
-
-    async def both() -> tuple[TrialClaim, TrialClaim]:
-        async with opened(home) as sandbox:
-            (plain,) = await sandbox.run(work, lambda _: None)
-            (sealed,) = await sandbox.run_sealed(work, lambda _: None)
-        return plain, sealed
-
-    plain, sealed = asyncio.run(both())
+def test_honest_strategy_does_the_same_sealed_and_is_settled_alike(session: Session) -> None:
+    claim, result = session.replays["honest"]
     for name in ("outcome", "log", "fills", "equity"):
-        assert getattr(plain, name) == getattr(sealed, name), name
-    return settled(home, work, sealed)
-
-
-def test_honest_strategy_does_the_same_sealed_and_is_settled_alike(us_daily_home: Path) -> None:
-    source = compile_to_zipline(load_templates()["ema_cross_atr"])
-    result = same(us_daily_home, source)
-    assert result.outcome is Outcome.SUCCEEDED, result
+        assert getattr(claim, name) == getattr(session.mounted, name), name
+    assert result.outcome is Outcome.SUCCEEDED, result.reason
     assert len(result.fills) > 5
     assert result.metrics is not None
 
 
-@pytest.mark.gvisor
-def test_honest_strategy_does_the_same_under_gvisor(us_daily_home: Path) -> None:
-    source = compile_to_zipline(load_templates()["ema_cross_atr"])
-    window = Window(Tier.TRAIN, date(2004, 6, 1), date(2004, 12, 31))
-    assert same(us_daily_home, source, window, "runsc").outcome is Outcome.SUCCEEDED
-
-
-def test_memory_and_mounts_hold_no_bar_to_come(us_daily_home: Path) -> None:
-    """Every process of the container is searched, while the strategy stands still."""
-    work = batch(SLEEPER.replace("SECONDS", "600"))
-    prices = Catalogue(us_daily_home).prices(MARKET, Tier.TRAIN)
-    known, ahead = patterns(prices, WINDOW.start, seen=60)
-
-    async def search() -> tuple[dict[str, int], dict[str, int], list[str]]:
-        async with opened(us_daily_home) as sandbox:
-            bars: list[int] = []
-            task = asyncio.create_task(
-                sandbox.run_sealed(work, lambda progress: bars.append(progress.bar))
-            )
-            try:
-                return await asyncio.to_thread(found_in_memory, "sealed", known, ahead)
-            finally:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
-
-    found, leaked, mounts = asyncio.run(search())
+def test_memory_and_mounts_hold_no_bar_to_come(session: Session) -> None:
+    """Every process of the container was searched, while the strategy stood still."""
+    found, leaked, mounts = session.searched
     assert mounts == ["/run/stratlab"]
     assert all(found.values()), found
     assert not any(leaked.values()), leaked
 
 
-async def test_world_cannot_be_replayed_sealed(us_daily_home: Path) -> None:
-    work = batch(PEEKER)
-    trial = dataclasses.replace(work.trials[0], world="w1")
-    async with opened(us_daily_home) as sandbox:
-        with pytest.raises(InvalidSpecError, match="cannot be replayed sealed"):
-            await sandbox.run_sealed(dataclasses.replace(work, trials=(trial,)), lambda _: None)
+def test_world_cannot_be_replayed_sealed(session: Session) -> None:
+    assert "cannot be replayed sealed" in session.refused
+
+
+@pytest.mark.gvisor
+def test_honest_strategy_does_the_same_under_gvisor(us_daily_home: Path) -> None:
+    work = batch(HONEST, Window(Tier.TRAIN, date(2004, 6, 1), date(2004, 12, 31)), "runsc")
+
+    async def both() -> tuple[TrialClaim, TrialClaim]:
+        async with opened(us_daily_home) as sandbox:
+            (plain,) = await sandbox.run(work, lambda _: None)
+            (sealed,) = await sandbox.run_sealed(work, lambda _: None)
+        return plain, sealed
+
+    plain, sealed = asyncio.run(both())
+    assert sealed.outcome is Outcome.SUCCEEDED, sealed.reason
+    assert (plain.log, plain.fills, plain.equity) == (sealed.log, sealed.fills, sealed.equity)

@@ -1,12 +1,13 @@
 """Sealed replays: one container for each trial, without data, beside the feed of its market."""
 
 import asyncio
-from typing import TYPE_CHECKING, final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, final
 
 from stratlab.domain.errors import InvalidSpecError
 from stratlab.domain.market import MarketSet
 from stratlab.domain.ports import MarketData, ProgressListener
-from stratlab.domain.trial import TrialBatch, TrialClaim, TrialSpec
+from stratlab.domain.trial import Engine, TrialBatch, TrialClaim, TrialSpec
 from stratlab.sandbox.attempts import Attempts, check_batch
 from stratlab.sandbox.containers import Site
 from stratlab.sandbox.dealer import Dealer
@@ -17,6 +18,10 @@ from stratlab.sandbox.sealed_feeder import Feeder
 
 if TYPE_CHECKING:
     from stratlab.sandbox.sealed_script import Script
+
+
+PATIENCE: Final = 3
+"""A replay may take so many times as long as a run whose bars are all there."""
 
 
 @final
@@ -45,6 +50,12 @@ class SealedRuns:
             on_progress: Told of every sign of life.
         """
         check_batch(batch)
+        limits = replace(
+            batch.limits,
+            cpu_seconds=batch.limits.cpu_seconds * PATIENCE,
+            wall_seconds=batch.limits.wall_seconds * PATIENCE,
+        )
+        batch = replace(batch, limits=limits, engine=Engine.FAST)
         check_limits(batch.limits, proof.host)
         self._dealer.know_host(proof.memory_mib)
         site = Site(proof.image_id, batch.runtime, proof.host, batch.limits)
