@@ -49,6 +49,11 @@ def server_or_lab(settings: "Settings") -> Iterator[Client]:
         yield client or _serve_lab(settings, resources)
 
 
+def configured_client(settings: "Settings") -> Client:
+    """Return a client of the configured controller; it connects with its first call."""
+    return _remote(settings.client) if settings.client.address else Client(settings.address)
+
+
 def _find_server(settings: "Settings", resources: ExitStack) -> Client | None:
     if settings.client.address:
         # Somebody else's: what is wrong with it is told by the first call.

@@ -18,6 +18,7 @@ from stratlab.cli import (
     doctor,
     health,
     interrupts,
+    mcp,
     report,
     selftest,
     sensitivity,
@@ -44,6 +45,7 @@ app = typer.Typer(
 app.command()(serve.serve)
 app.command()(doctor.doctor)
 app.command()(health.health)
+app.command()(mcp.mcp)
 app.add_typer(campaign.app, name="campaign")
 app.command()(backtest.backtest)
 app.command()(validate.validate)

@@ -1,0 +1,1 @@
+"""Tools for agents: the lab over the model context protocol, as one more client of its API."""
