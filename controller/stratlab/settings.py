@@ -154,12 +154,13 @@ class PriceSettings(_Section):
     cache_read: float = Field(ge=0)
 
 
-# Where a model has two prices (for long prompts, for caches that last an hour), the dearer one.
+# Cache writes for five minutes, which is what is asked for. Where a model has two prices (for long
+# prompts, before and after a change), the dearer one.
 _PRICES = {
-    "claude-haiku-5-5": PriceSettings(input=0.5, output=2.5, cache_write=1, cache_read=0.05),
-    "claude-opus-5-5": PriceSettings(input=4, output=20, cache_write=8, cache_read=0.2),
-    "claude-sonnet-5": PriceSettings(input=2, output=10, cache_write=4, cache_read=0.2),
-    "claude-sonnet-5-5": PriceSettings(input=2, output=10, cache_write=4, cache_read=0.2),
+    "claude-haiku-5-5": PriceSettings(input=0.5, output=2.5, cache_write=0.625, cache_read=0.05),
+    "claude-opus-5-5": PriceSettings(input=4, output=20, cache_write=5, cache_read=0.2),
+    "claude-sonnet-5": PriceSettings(input=2, output=10, cache_write=2.5, cache_read=0.2),
+    "claude-sonnet-5-5": PriceSettings(input=2, output=10, cache_write=2.5, cache_read=0.2),
 }
 
 

@@ -1,6 +1,7 @@
 """Every way in which an endpoint fails is answered by the door, and paid for truthfully."""
 
 import socket
+import threading
 import time
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from stratlab.domain.errors import (
     BudgetExhaustedError,
     ModelFailedError,
     ModelUnavailableError,
+    ServerStoppingError,
 )
 from stratlab.domain.recordings import RecordingKind
 from stratlab.domain.spending import Bounds
@@ -304,3 +306,28 @@ def test_deadline_counts_from_the_first_try(tmp_path: Path) -> None:
     ):
         door.models.ask(a_call())
     assert 1 < len(server.seen) < 5
+
+
+def test_call_under_way_ends_with_the_door_and_stays_charged(tmp_path: Path) -> None:
+    silent = {"faults": first(Fault.SILENCE, 9), "silence_seconds": 60.0}
+    failures: list[Exception] = []
+    with messages_server(**silent) as server:
+        with open_door(tmp_path, server) as door:
+            models = door.models
+
+            def ask() -> None:
+                try:
+                    models.ask(a_call())
+                except ServerStoppingError as error:
+                    failures.append(error)
+
+            thread = threading.Thread(target=ask)
+            thread.start()
+            while not server.micro_usd:
+                time.sleep(0.02)
+        thread.join(60)
+        assert len(failures) == 1
+        with pytest.raises(ServerStoppingError):
+            models.ask(a_call())
+        with open_door(tmp_path, server) as later:
+            assert later.ledger.spent("c1").micro_usd >= server.micro_usd > 0

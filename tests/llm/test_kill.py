@@ -1,5 +1,6 @@
 """Faults, kills and a budget together: the result is that of the undisturbed run."""
 
+import asyncio
 import random
 import subprocess
 import sys
@@ -9,7 +10,10 @@ from pathlib import Path
 
 import pytest
 from tests.llm.grammar import faults, write
+from tests.llm.lab_setup import model_settings
 from tests.llm.server import KEY, MessagesServer, messages_server
+from tests.llm.test_replay import NOBODY, comparison, replayed
+from tests.suites.small_lab import small_lab
 
 from stratlab.store import open_repository
 from stratlab.store.audit import verify_audit
@@ -77,5 +81,10 @@ def test_campaign_killed_amid_faults_ends_with_the_undisturbed_hash(
             assert repository.ledger().spent(campaign.id).micro_usd >= bill
             events = repository.events(campaign.id, limit=100_000)
             assert verify_audit(repository) == {campaign.id: len(events)}
+        # The endpoint is gone: a replay of what was killed and resumed needs none.
+        with small_lab(home, models=model_settings(home, NOBODY, key="")) as lab:
+            replay = asyncio.run(replayed(lab, campaign.id))
+            assert replay.result_hash == undisturbed
+            assert comparison(lab, replay)["is_identical"]
         files = [path for path in home.rglob("*") if path.is_file()]
         assert not [path for path in files if KEY.encode() in path.read_bytes()]

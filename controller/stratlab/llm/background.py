@@ -47,8 +47,10 @@ class Models:
         Raises:
             ModelFailedError, ModelUnavailableError, BudgetExhaustedError: As
                 :meth:`stratlab.llm.door.Door.ask` says.
-            ServerStoppingError: The context was left meanwhile.
+            ServerStoppingError: The context was left, also meanwhile.
         """
+        if not self._loop.is_running():
+            raise ServerStoppingError("the door to language models is closed")
         try:
             return asyncio.run_coroutine_threadsafe(self._door.ask(call), self._loop).result()
         except CancelledError:

@@ -7,8 +7,6 @@ from string import Template
 VERSION = 1
 """Of all templates together; raised with every change of one."""
 
-OPERATORS_NOTE = "Choose an operator only when it says what you mean."
-
 
 def version(name: str) -> str:
     """Return a template's name with its version, as it is kept with what it led to."""
