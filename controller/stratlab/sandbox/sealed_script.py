@@ -3,8 +3,8 @@
 Imported by the call that needs it: numpy takes a moment to load.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Final, Self, final
 
 import numpy as np
@@ -74,7 +74,7 @@ class Script:
             last_session=str(days[end - 1]),
             past_sessions=first,
             most_assets=_padded(len(data_set.symbols)),
-            listings=[market.listing(column) for column in range(len(trial.market.symbols))],
+            listings=market.listings[: market.known],
         )
         past = [message.SerializeToString() for message in market.past(first)]
         labels = tuple(prices.bars[first:end].tolist())
@@ -91,77 +91,60 @@ class Script:
 
 
 @final
+@dataclass(slots=True)
+class _News:
+    # What is told about one row beside its numbers.
+    births: list[sealed.Birth] = field(default_factory=list)
+    deaths: list[sealed.Death] = field(default_factory=list)
+    splits: list[sealed.SplitNews] = field(default_factory=list)
+    dividends: list[sealed.DividendNews] = field(default_factory=list)
+
+
+@final
 @dataclass(frozen=True, slots=True)
 class _Market:
     # Columns are in the order in which assets are listed: the trial's own, then by first bar.
-    # Rows without a bar have births of ``len(bars)``; assets that live on have deaths of that.
-    bars: NDArray[np.int64]
+    sessions: list[int]
     numbers: NDArray[np.uint32]
-    names: tuple[tuple[int, str], ...]
+    listings: list[sealed.Listing]
     known: int
-    births: NDArray[np.int64]
-    deaths: NDArray[np.int64]
-    splits: tuple[tuple[int, sealed.SplitNews], ...]
-    dividends: tuple[tuple[int, sealed.DividendNews], ...]
+    first_bars: NDArray[np.int64]
+    news: dict[int, _News]
 
     @classmethod
     def of(cls, trial: TrialSpec, data_set: DataSet, prices: PricePanel, end: int) -> Self:
         # Deaths need the whole tier: an asset that trades again after a gap is none. Everything
         # else ends with the window.
-        sids = {symbol: sid for sid, symbol in enumerate(sorted(data_set.symbols))}
         present = ~np.isnan(prices.close)
-        ever = present.any(axis=0)
-        count = len(prices.bars)
-        births = np.where(ever, present.argmax(axis=0), count)
-        deaths = np.where(ever, count - present[::-1].argmax(axis=0), count)
+        ever, count = present.any(axis=0), len(prices.bars)
+        firsts = np.where(ever, present.argmax(axis=0), count)
+        gone = np.where(ever, count - present[::-1].argmax(axis=0), count)
+        sids = {symbol: sid for sid, symbol in enumerate(sorted(data_set.symbols))}
         own = set(trial.market.symbols)
         listed = [
-            -1 if symbol in own else int(birth)
-            for symbol, birth in zip(prices.symbols, births, strict=True)
+            -1 if symbol in own else int(first)
+            for symbol, first in zip(prices.symbols, firsts, strict=True)
         ]
         order = sorted(range(len(listed)), key=lambda at: (listed[at], sids[prices.symbols[at]]))
         numbers = np.zeros((end, _NUMBERS, len(order)), "<u4")
-        for at, field in enumerate(_FIELDS):
-            values = getattr(prices, field)[:end, order]
+        for at, name in enumerate(_FIELDS):
+            values = getattr(prices, name)[:end, order]
             numbers[:, at] = np.nan_to_num(np.rint(values * _THOUSANDTHS))
         numbers[:, -1] = prices.volume[:end, order]
-        rows = {label: row for row, label in enumerate(prices.bars.tolist())}
-        labels = set(prices.bars[:end].tolist())
-        since = dict(zip(prices.symbols, births.tolist(), strict=True))
-        return cls(
-            bars=prices.bars,
-            numbers=numbers,
-            names=tuple((sids[prices.symbols[at]], prices.symbols[at]) for at in order),
-            known=len(own),
-            births=births[order],
-            deaths=deaths[order],
-            splits=tuple(
-                (
-                    rows[split.bar],
-                    sealed.SplitNews(sid=sids[split.symbol], session=split.bar, ratio=split.ratio),
-                )
-                for split in prices.splits
-                if rows[split.bar] >= since[split.symbol]
-            ),
-            dividends=tuple(
-                (
-                    rows[dividend.ex_bar],
-                    sealed.DividendNews(
-                        sid=sids[dividend.symbol],
-                        session=dividend.ex_bar,
-                        # A day after the trial would be news that it has no use for.
-                        pay_session=dividend.pay_bar if dividend.pay_bar in labels else 0,
-                        amount=dividend.amount,
-                    ),
-                )
-                for dividend in prices.dividends
-                if rows[dividend.ex_bar] >= since[dividend.symbol]
-            ),
-        )
-
-    def listing(self, column: int) -> sealed.Listing:
-        sid, symbol = self.names[column]
-        return sealed.Listing(sid=sid, symbol=symbol)
+        names = [prices.symbols[at] for at in order]
+        listings = [sealed.Listing(sid=sids[name], symbol=name) for name in names]
+        sessions = prices.bars.tolist()
+        news: dict[int, _News] = {}
+        for listing, first, last in zip(listings, firsts[order], gone[order], strict=True):
+            if first < end:
+                birth = sealed.Birth(listing=listing, session=sessions[first])
+                news.setdefault(int(first), _News()).births.append(birth)
+            if last < end:
+                death = sealed.Death(sid=listing.sid, session=sessions[last])
+                news.setdefault(int(last), _News()).deaths.append(death)
+        market = cls(sessions[:end], numbers, listings, len(own), firsts[order], news)
+        market._add_actions(prices, sids, dict(zip(prices.symbols, firsts.tolist(), strict=True)))
+        return market
 
     def past(self, until: int) -> Iterator[sealed.Reveal]:
         row = 0
@@ -172,30 +155,46 @@ class _Market:
             row = following
 
     def reveal(self, row: int, end: int) -> sealed.Reveal:
-        return sealed.Reveal(
-            sessions=self.bars[row:end].tolist(),
+        reveal = sealed.Reveal(
+            sessions=self.sessions[row:end],
             bars=self.numbers[row:end, :, : self._listed(end)].tobytes(),
-            births=[
-                sealed.Birth(listing=self.listing(at), session=int(self.bars[self.births[at]]))
-                for at in _within(self.births, row, end)
-            ],
-            deaths=[
-                sealed.Death(sid=self.names[at][0], session=int(self.bars[self.deaths[at]]))
-                for at in _within(self.deaths, row, end)
-            ],
-            splits=[news for at, news in self.splits if row <= at < end],
-            dividends=[news for at, news in self.dividends if row <= at < end],
         )
+        for at in range(row, end):
+            news = self.news.get(at)
+            if news is not None:
+                reveal.births.extend(news.births)
+                reveal.deaths.extend(news.deaths)
+                reveal.splits.extend(news.splits)
+                reveal.dividends.extend(news.dividends)
+        return reveal
 
     def _listed(self, end: int) -> int:
         # Columns that may be known before row ``end``.
-        others = self.births[self.known :]
-        return self.known + int(others.searchsorted(end))
+        return self.known + int(self.first_bars[self.known :].searchsorted(end))
 
-
-def _within(rows: NDArray[np.int64], row: int, end: int) -> list[int]:
-    found: list[int] = ((rows >= row) & (rows < end)).nonzero()[0].tolist()
-    return found
+    def _add_actions(
+        self, prices: PricePanel, sids: Mapping[str, int], firsts: Mapping[str, int]
+    ) -> None:
+        # What happened to an asset before its first bar touched nobody.
+        rows = {session: row for row, session in enumerate(self.sessions)}
+        for split in prices.splits:
+            row = rows.get(split.bar, -1)
+            if row >= firsts[split.symbol]:
+                told = sealed.SplitNews(
+                    sid=sids[split.symbol], session=split.bar, ratio=split.ratio
+                )
+                self.news.setdefault(row, _News()).splits.append(told)
+        for dividend in prices.dividends:
+            row = rows.get(dividend.ex_bar, -1)
+            if row >= firsts[dividend.symbol]:
+                paid = sealed.DividendNews(
+                    sid=sids[dividend.symbol],
+                    session=dividend.ex_bar,
+                    # A day after the trial would be news that it has no use for.
+                    pay_session=dividend.pay_bar if dividend.pay_bar in rows else 0,
+                    amount=dividend.amount,
+                )
+                self.news.setdefault(row, _News()).dividends.append(paid)
 
 
 def _padded(assets: int) -> int:

@@ -80,7 +80,8 @@ def compare(market: Market, script: Sequence[Action], costs: str, begin: int) ->
     symbols = SYMBOLS[: len(market.lives)]
     with temporary() as folder:
         tier = open_product(market, Path(folder))
-        start = str(tier.day_bars.sessions[min(begin, market.sessions - 2)].date())
+        traded = tier.day_bars.sessions[min(begin, market.sessions - 2) :]
+        start = str(traded[0].date())
         asked = request(tier, symbols, cost_model=costs, start=start)
         mine, theirs = Script(script, symbols, []), Script(script, symbols, [])
         batch = run(asked, tier, theirs.functions())
@@ -90,7 +91,7 @@ def compare(market: Market, script: Sequence[Action], costs: str, begin: int) ->
         assert _without_first_days(seen) == _without_first_days(expected)
     assert len(mine.trace) == len(theirs.trace)
     assert difference(batch, replay) == ""
-    labels = [bar for bar, _ in batch.equity]
+    labels = [int(session.timestamp()) for session in traded]
     for stamp, entry in zip(replay.stamps, replay.log, strict=True):
         assert entry.bar == labels[max(0, stamp - 1)]
 

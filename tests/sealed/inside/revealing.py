@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import numpy as np
 import opening
 from traces import exact
 
@@ -233,10 +232,3 @@ def difference(batch: Result, replay: Result) -> str:
 def _names(tier: TierData) -> dict[int, str]:
     finder = tier.asset_finder
     return {asset.sid: asset.symbol for asset in finder.retrieve_all(finder.equities_sids)}
-
-
-def first_label_of(tier: TierData, start: str) -> int:
-    """UTC epoch seconds of the first session from a day on."""
-    sessions = tier.day_bars.sessions
-    at = int(sessions.searchsorted(np.datetime64(start)))
-    return int(sessions[at].timestamp())
