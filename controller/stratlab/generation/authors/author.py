@@ -222,7 +222,7 @@ class Author:
                 return make(read(_whole(answer)))
             except (ValueError, InvalidInputError) as error:
                 problems = error.message if isinstance(error, InvalidInputError) else str(error)
-            complaint = prompts.fill("repair", problems=quoted(job.hide(problems), "checks"))
+            complaint = prompts.fill("repair", problems=quoted(problems, "checks"))
             said = answer.text or "(nothing)"
             turns = (*turns, Turn(Role.ASSISTANT, said), Turn(Role.USER, complaint))
         raise ModelFailedError(
