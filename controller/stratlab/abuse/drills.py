@@ -29,6 +29,23 @@ _POLL_SECONDS: Final = 0.01
 _SLEEPS: Final = script(
     "def handle_data(context, data):\n    print('x' * 1000)\n    time.sleep(0.05)\n"
 )
+_PEEKS: Final = """
+import numpy as np
+from zipline.api import order_target, symbol
+
+CLOSES = np.load("/data/days/close.npy")
+
+
+def initialize(context):
+    pass
+
+
+def handle_data(context, data):
+    asset = symbol(context.symbols[0])
+    rows, columns = np.where(CLOSES == data.current(asset, "close"))
+    coming = CLOSES[min(rows[0] + 1, len(CLOSES) - 1), columns[0]] if len(rows) else 0.0
+    order_target(asset, 100 if coming > data.current(asset, "close") else 0)
+"""
 _PLAIN: Final = "def initialize(context):\n    pass\n"
 
 
@@ -218,6 +235,16 @@ def _controller_killed(bench: Bench, full: bool) -> Iterator[str]:  # noqa: FBT0
     shutil.rmtree(home, ignore_errors=True)
 
 
+def _future_read(bench: Bench, full: bool) -> Iterator[str]:  # noqa: FBT001 - one signature
+    del full
+    request = bench.request(_PEEKS, dict(LIMITS) | {"wall_seconds": 60, "cpu_seconds": 30})
+    request.causality = True
+    items = list(bench.client.run_backtest(request))
+    outcome = common_pb2.Outcome.Name(items[-1].result.trial.outcome).removeprefix("OUTCOME_")
+    if outcome != "LOOKAHEAD":
+        yield f"{outcome or 'no outcome'}, not LOOKAHEAD"
+
+
 def _plain_file(home: Path) -> Path:
     path = home / "plain.py"
     path.write_text(_PLAIN, "utf-8")
@@ -231,6 +258,7 @@ DRILLS: Final = (
     ),
     Drill("cancel-in-mid-trial", "lifecycle", _cancel, "the container is killed first", ci=True),
     Drill("reader-stalls", "output", _reader_stalls, "deadlines do not depend on a reader"),
+    Drill("future-read", "truth", _future_read, "orders must not depend on what comes later"),
     Drill("burst", "lifecycle", _burst, "members have slots, others wait"),
     Drill(
         "controller-killed",
