@@ -121,6 +121,11 @@ def test_window_without_bars_is_refused() -> None:
         Script.of(trial(40, 50), data_set(prices), prices)
 
 
+def test_symbol_that_the_data_set_does_not_have_is_refused() -> None:
+    with pytest.raises(InvalidSpecError, match="ZZZ"):
+        script(symbols=("AAA", "ZZZ"))
+
+
 def test_intraday_data_are_refused_with_what_to_do() -> None:
     prices = panel(np.ones((BARS, 1), "bool"))
     with pytest.raises(InvalidSpecError, match="1h") as refused:

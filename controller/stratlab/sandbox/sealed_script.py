@@ -48,8 +48,13 @@ class Script:
             prices: All symbols of the data set, to the end of the trial's tier.
 
         Raises:
-            InvalidSpecError: The bars are not daily, or the window has none.
+            InvalidSpecError: The bars are not daily, the window has none, or a symbol is unknown.
         """
+        if unknown := sorted(set(trial.market.symbols) - set(prices.symbols)):
+            raise InvalidSpecError(
+                f"data set {data_set.name!r} has no symbol {', '.join(unknown)[:100]!r}",
+                hint=f"Known: {', '.join(prices.symbols[:10])}.",
+            )
         if data_set.timeframe != DAILY:
             raise InvalidSpecError(
                 f"data set {data_set.name!r} has bars of {data_set.timeframe}, "
