@@ -26,6 +26,12 @@ def progress(trial: str, fraction: float, equity: float) -> pb.WatchCampaignResp
     )
 
 
+def test_view_tells_of_a_budget_that_runs_low() -> None:
+    told = event(1, "budget_warning", 0, of="micro_usd", percent=80, spent=8, bound=10)
+    line = WatchView(max_iterations=4, max_wall_seconds=3600).update(told)
+    assert line == "80 % of the bound on micro_usd are spent or reserved"
+
+
 def test_view_follows_one_iteration() -> None:
     view = WatchView(max_iterations=4, max_wall_seconds=3600)
     lines = [

@@ -161,6 +161,9 @@ def _judging(kind: str, values: Any) -> str:  # noqa: ANN401 (proto containers h
         case "holdout_opened":
             look = int(values["looks"].number_value)
             return f"holdout opened, look {look} at {values['data_set'].string_value}"
+        case "budget_warning":
+            percent, of = int(values["percent"].number_value), values["of"].string_value
+            return f"{percent} % of the bound on {of} are spent or reserved"
         case "verdict_reached":
             return f"verdict {values['verdict'].string_value}"
         case _:
