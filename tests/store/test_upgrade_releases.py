@@ -71,9 +71,18 @@ async def test_campaign_begun_by_an_old_release_is_continued(home: Path) -> None
         # The trials that were running when the old release stopped were run again, behind the
         # smoke run that it did not know.
         assert [result.attempt for result in iterations[2].results] == [1, 2, 2, 1]
-        # Their points were registered by the upgrade; running them again is no new search.
+        # Their points were registered by the upgrade; running them again is no new search, nor are
+        # the sealed replays of the finalist.
         counts = lab.repository.point_counts(campaign.id)
-        assert counts[TrialPurpose.RERUN] == 2
+        occasions = [
+            point.occasion
+            for point in lab.repository.points(campaign.id)
+            if point.purpose is TrialPurpose.RERUN
+        ]
+        assert [occasion.rpartition("/")[2] for occasion in occasions[:2]] == ["2", "2"]
+        assert [occasion.rpartition("-")[2] for occasion in occasions[2:]] == ["sealed"] * 2
+        # What the old release had admitted without a causality test was put to it.
+        assert not any(e.provisional for e in lab.repository.hall_of_fame(campaign.id))
         searched = [
             (iteration.number, point_digest(result.spec.parameters))
             for iteration in iterations
