@@ -1,10 +1,10 @@
 """What the causality test costs for one candidate.
 
 Run ``python -m benchmarks.causality [--rounds N] [--second-runtime runsc]``; needs the engine and
-the sandbox image. A compiled template on one symbol, five and a half years of daily bars to train and
-three to validate, is put to the test with its default budget. ``build`` is the trusted job that makes
-all worlds, from nothing; ``cached`` the same when they are there; ``re-runs`` is everything else,
-nearly all of it containers that start cold and trials in them, side by side.
+the sandbox image. A compiled template on one symbol, five and a half years of daily bars to train
+and three to validate, is put to the test with its default budget. ``build`` is the trusted job that
+makes all worlds, from nothing; ``cached`` the same when they are there; ``re-runs`` is everything
+else, nearly all of it containers that start cold and trials in them, side by side.
 """
 
 import argparse
