@@ -11,6 +11,7 @@ from stratlab.domain.market import MarketSet, Tier
 from stratlab.evaluation.promotion import RULES, judge_promotion
 from stratlab.evaluation.statistics.excess import joined
 from stratlab.evaluation.trial_count import count_trials
+from stratlab.evaluation.verdict import reach_verdict
 from stratlab.selftest.arms import Arm, Budget, generator_of, spec_of
 from stratlab.selftest.fast.campaign import run_campaign
 from stratlab.selftest.fast.examination import examine, finalist_returns
@@ -150,4 +151,5 @@ def test_strong_effect_is_promoted_by_the_rules_of_the_lab():
     # A candidate that read the future is not promoted, whatever its returns.
     leaking = replace(examination, causality=None)
     assert any(rule.status is not RuleStatus.PASSED for rule in judge_promotion(leaking))
-    assert measure(recipe, Arm.LAB, Budget(6, 10)).verdict is VerdictKind.PROMOTE_CANDIDATE
+    verdict = reach_verdict(found.iterations, examination, found.stop_reason)
+    assert verdict.kind is VerdictKind.PROMOTE_CANDIDATE

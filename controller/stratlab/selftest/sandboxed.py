@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, final
 
 from stratlab.bootstrap import Lab, open_lab, trusted_jobs
-from stratlab.domain.campaign import CampaignSpec, StopRules
+from stratlab.domain.campaign import CampaignSpec, CampaignState, StopRules
 from stratlab.domain.errors import UnavailableError
 from stratlab.domain.gates import Gates, VerdictKind
 from stratlab.domain.strategy import Author, GeneratorKind, ScreeningReport
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _NOISE: Final = Recipe(WorldKind.GARCH, 1)
 _EFFECT: Final = Recipe(WorldKind.REVERSAL, 1, 2.0)
+
+_POLL_SECONDS: Final = 0.2
 
 _NO_GATES: Final = Gates(None, None, None, None, None, None)
 
@@ -113,9 +115,11 @@ async def run_worlds(settings: "Settings", iterations: int = 3) -> list[Sandboxe
 
 async def _run(lab: Lab, spec: CampaignSpec, *, is_leak: bool) -> SandboxedResult:
     campaign = await lab.manager.create(spec, "")
-    async for _ in lab.manager.watch(campaign.id, after=0, include_progress=False):
-        pass
-    ended = await asyncio.to_thread(lab.repository.get_campaign, campaign.id)
+    ended = campaign
+    # A campaign that cannot be run is paused, and nobody here resumes it.
+    while not (ended.state.is_final or ended.state is CampaignState.PAUSED):
+        await asyncio.sleep(_POLL_SECONDS)
+        ended = await asyncio.to_thread(lab.repository.get_campaign, campaign.id)
     hall = await asyncio.to_thread(lab.repository.hall_of_fame, campaign.id)
     first = await asyncio.to_thread(lab.repository.get_iteration, campaign.id, 1)
     verdict = ended.verdict
