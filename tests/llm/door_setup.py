@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tests.llm.server import KEY, PRICES, MessagesServer
 from tests.suites.samples import a_campaign
@@ -40,6 +42,17 @@ class OpenDoor:
     warnings: list[BudgetWarning] = field(default_factory=list)
 
 
+@lru_cache(maxsize=1)
+def _two_campaigns() -> bytes:
+    # Migrating a database takes longer than most of these tests.
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "stratlab.db"
+        with closing(open_repository(f"sqlite:///{path}")) as repository:
+            for name in ("c1", "c2"):
+                repository.create_campaign(a_campaign(name), "")
+        return path.read_bytes()
+
+
 @contextmanager
 def open_door(
     home: Path,
@@ -53,10 +66,10 @@ def open_door(
     prices=TABLE,
 ) -> Iterator[OpenDoor]:
     url = server if isinstance(server, str) else server.url
-    with closing(open_repository(f"sqlite:///{home / 'stratlab.db'}")) as repository:
-        if not repository.list_campaigns():
-            repository.create_campaign(a_campaign("c1"), "")
-            repository.create_campaign(a_campaign("c2"), "")
+    database = home / "stratlab.db"
+    if not database.exists():
+        database.write_bytes(_two_campaigns())
+    with closing(open_repository(f"sqlite:///{database}")) as repository:
         endpoint = Endpoint(url, key, seconds, is_streamed=streamed, is_structured=structured)
         warnings: list[BudgetWarning] = []
         door = Door(

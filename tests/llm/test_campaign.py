@@ -26,7 +26,7 @@ async def finished(lab, spec) -> Campaign:
 def test_campaign_with_faults_recovers_and_completes(
     tmp_path: Path, kind: GeneratorKind, full_size: bool
 ) -> None:
-    iterations = 30 if full_size else 8
+    iterations = 30 if full_size else 5
     spec = small_spec(generator=kind, stop_rules=rules(iterations))
     with messages_server(author=write, faults=faults) as server:
         settings = model_settings(tmp_path, server)
@@ -51,7 +51,7 @@ def test_campaign_with_faults_recovers_and_completes(
 
 
 def test_campaign_stops_before_it_passes_its_cost_bound(tmp_path: Path) -> None:
-    bound = 0.6
+    bound = 0.3
     spec = small_spec(generator=HYBRID, stop_rules=rules(50, max_cost_usd=bound))
     with (
         messages_server(author=write) as server,

@@ -305,7 +305,7 @@ def test_deadline_counts_from_the_first_try(tmp_path: Path) -> None:
         pytest.raises(ModelFailedError),
     ):
         door.models.ask(a_call())
-    assert 1 < len(server.seen) < 5
+    assert 1 <= len(server.seen) < 10
 
 
 def test_call_under_way_ends_with_the_door_and_stays_charged(tmp_path: Path) -> None:

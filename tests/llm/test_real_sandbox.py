@@ -95,12 +95,12 @@ def test_campaign_of_a_model_runs_in_containers_and_replays_in_others(
             "--iterations", "2", "--name", "by a model", "--stop", "max_cost_usd=5",
             "--stop", "max_wall_seconds=off",
         )  # fmt: skip
+        assert campaign["state"] == "completed", campaign["state_reason"]
         asked = len(server.seen)
         name = campaign["name"].removeprefix("campaigns/")
         replay = stratlab(environment, "campaign", "replay", name)
         watch.ended.set()
         watch.join()
-    assert campaign["state"] == "completed"
     assert replay["is_identical"], replay["differences"]
     assert len(server.seen) == asked
     # New containers, and as many of them as the first time.

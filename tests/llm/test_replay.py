@@ -38,7 +38,7 @@ def original(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     """A home with a completed campaign, stopped by its cost or its iterations."""
     kind: GeneratorKind = request.param
     home = tmp_path_factory.mktemp(kind.value)
-    spec = small_spec(generator=kind, stop_rules=rules(5, max_cost_usd=5.0))
+    spec = small_spec(generator=kind, stop_rules=rules(4, max_cost_usd=5.0))
     with (
         messages_server(author=write, faults=faults) as server,
         small_lab(home, models=model_settings(home, server)) as lab,
