@@ -148,7 +148,7 @@ class _Market:
                 death = sealed.Death(sid=listing.sid, session=sessions[last])
                 news.setdefault(int(last), _News()).deaths.append(death)
         market = cls(sessions[:end], numbers, listings, len(own), firsts[order], news)
-        market._add_actions(prices, sids, dict(zip(prices.symbols, firsts.tolist(), strict=True)))
+        market._add_actions(prices, sids, dict(zip(prices.symbols, listed, strict=True)))
         return market
 
     def past(self, until: int) -> Iterator[sealed.Reveal]:
@@ -178,20 +178,20 @@ class _Market:
         return self.known + int(self.first_bars[self.known :].searchsorted(end))
 
     def _add_actions(
-        self, prices: PricePanel, sids: Mapping[str, int], firsts: Mapping[str, int]
+        self, prices: PricePanel, sids: Mapping[str, int], listed: Mapping[str, int]
     ) -> None:
-        # What happened to an asset before its first bar touched nobody.
+        # Nobody can have ordered what was not listed yet.
         rows = {session: row for row, session in enumerate(self.sessions)}
         for split in prices.splits:
             row = rows.get(split.bar, -1)
-            if row >= firsts[split.symbol]:
+            if row >= max(0, listed[split.symbol]):
                 told = sealed.SplitNews(
                     sid=sids[split.symbol], session=split.bar, ratio=split.ratio
                 )
                 self.news.setdefault(row, _News()).splits.append(told)
         for dividend in prices.dividends:
             row = rows.get(dividend.ex_bar, -1)
-            if row >= firsts[dividend.symbol]:
+            if row >= max(0, listed[dividend.symbol]):
                 paid = sealed.DividendNews(
                     sid=sids[dividend.symbol],
                     session=dividend.ex_bar,
