@@ -104,14 +104,14 @@ def _set_bounds(message: Any, section: str, bounds: Mapping[str, int | float | N
             raise InvalidSpecError(f"{section}.{name[:64]}: no such field", hint=hint)
         try:
             setattr(message, name, _off(section, name) if bound is None else bound)
-        except (TypeError, ValueError):
+        except (OverflowError, TypeError, ValueError):
             raise InvalidSpecError(f"{section}.{name}: {bound} cannot be used") from None
 
 
 def _set_wall_time(rules: pb.StopRules, seconds: float) -> None:
     try:
         rules.max_wall_time.FromNanoseconds(round(seconds * 10**9))
-    except ValueError:
+    except (OverflowError, ValueError):
         raise InvalidSpecError(f"stop_rules.max_wall_seconds: {seconds:g} cannot be used") from None
 
 
