@@ -15,11 +15,12 @@ from stratlab.domain.errors import (
     EngineUnavailableError,
     InvalidSourceError,
     InvalidSpecError,
+    PermissionDeniedError,
     SandboxNotReadyError,
     UnsafeConfigurationError,
 )
 from stratlab.domain.market import Tier, Window
-from stratlab.domain.trial import Outcome, TrialClaim
+from stratlab.domain.trial import Outcome, TrialClaim, TrialPurpose
 from stratlab.sandbox import readiness, reaper, scheduler
 from stratlab.sandbox.canary import CanaryReport
 from stratlab.sandbox.engine_facts import ContainerState
@@ -252,6 +253,17 @@ async def test_batch_over_two_tiers_or_with_equal_ids_is_refused(tmp_path: Path)
             await made.run(batch(trial("a"), other), ignore)
         with pytest.raises(InvalidSpecError, match="ids"):
             await made.run(batch(trial("a"), trial("a")), ignore)
+
+
+@pytest.mark.parametrize("purpose", [p for p in TrialPurpose if p is not TrialPurpose.ADHOC])
+async def test_holdout_is_mounted_for_no_purpose_of_a_campaign(
+    tmp_path: Path, purpose: TrialPurpose
+) -> None:
+    sealed = trial("a", window=Window(Tier.HOLDOUT, *_dates()), purpose=purpose)
+    async with sandbox(tmp_path) as (made, engine):
+        with pytest.raises(PermissionDeniedError, match="sealed"):
+            await made.run(batch(sealed), ignore)
+        assert engine.history == []
 
 
 def _dates() -> tuple[object, object]:

@@ -17,9 +17,18 @@ from stratlab.domain.errors import (
     InfrastructureError,
     InvalidSourceError,
     InvalidSpecError,
+    PermissionDeniedError,
     SandboxNotReadyError,
 )
-from stratlab.domain.trial import Outcome, SandboxIdentity, TrialBatch, TrialClaim, TrialSpec
+from stratlab.domain.market import Tier
+from stratlab.domain.trial import (
+    Outcome,
+    SandboxIdentity,
+    TrialBatch,
+    TrialClaim,
+    TrialPurpose,
+    TrialSpec,
+)
 from stratlab.sandbox.containers import Site
 from stratlab.sandbox.dealer import Dealer
 from stratlab.sandbox.member import MemberReport
@@ -138,6 +147,22 @@ def check_batch(batch: TrialBatch) -> None:
         raise InvalidSourceError("the source is not Unicode text") from error
     if size > MAX_SOURCE_BYTES:
         raise InvalidSourceError(f"the source has {size} bytes")
+
+
+def refuse_holdout(batch: TrialBatch) -> None:
+    """Refuse to mount the holdout for a campaign: it is replayed sealed or not at all.
+
+    What is run for nobody's campaign is left to whoever asks for it.
+
+    Raises:
+        PermissionDeniedError: A trial of a campaign has a window in the holdout.
+    """
+    for trial in batch.trials:
+        if trial.window.tier is Tier.HOLDOUT and trial.purpose is not TrialPurpose.ADHOC:
+            raise PermissionDeniedError(
+                f"trial {trial.trial_id} would mount the holdout, which is sealed",
+                hint="Open it with `stratlab campaign open-holdout`.",
+            )
 
 
 class _TrialLostError(InfrastructureError):

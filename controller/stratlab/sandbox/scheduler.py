@@ -22,7 +22,7 @@ from stratlab.domain.trial import (
     TrialClaim,
     TrialPurpose,
 )
-from stratlab.sandbox.attempts import Attempts, check_batch
+from stratlab.sandbox.attempts import Attempts, check_batch, refuse_holdout
 from stratlab.sandbox.cgroups import MemberCgroups, mounted_version
 from stratlab.sandbox.containers import Site, Workplace, data_stamp
 from stratlab.sandbox.dealer import Dealer
@@ -228,11 +228,13 @@ class DockerSandbox:
             UnsafeConfigurationError: The policy refuses the batch's limits.
             InvalidSpecError: The trials do not share one tier and data set.
             InvalidSourceError: The source cannot be sent.
+            PermissionDeniedError: It would mount the holdout.
             DataSetNotFoundError: No such data set.
         """
         if not batch.trials:
             return []
         check_batch(batch)
+        refuse_holdout(batch)
         proof = await self.prove(batch.runtime)
         check_limits(batch.limits, proof.host)
         self._dealer.know_host(proof.memory_mib)
