@@ -59,7 +59,8 @@ def kill_after_the_next_step(
             process.kill()
             process.communicate()
             return int(number)
-    assert process.wait() == 0
+    process.communicate(timeout=TIMEOUT_SECONDS)
+    assert process.returncode == 0
     return 0
 
 
