@@ -73,7 +73,7 @@ def cheat(context, data):
     _attack(
         "fills at the day's low",
         Outcome.FORGED,
-        "fill",
+        "the container reports",
         """
 from stratlab_runner import lab
 def process_order(self, data, order):
@@ -90,7 +90,7 @@ lab.NextOpenSlippage.simulate = simulate
     _attack(
         "zero commission",
         Outcome.FORGED,
-        "fill",
+        "the container reports",
         """
 from zipline.finance.commission import PerShare
 PerShare.calculate = lambda self, order, transaction: 0.0
