@@ -110,4 +110,9 @@ def test_script_on_random_market_does_the_same_sealed(
 def test_script_on_another_calendar_does_the_same_sealed(
     calendar: str, data: st.DataObject
 ) -> None:
-    compare(data.draw(markets(calendar)), data.draw(actions()), data.draw(COSTS), 0)
+    # Where sessions end at midnight, zipline shows NaN for the volume of an asset in the session
+    # before its first one, and 0 earlier: nobody can know that in a replay.
+    market = data.draw(markets(calendar))
+    lives = tuple(dataclasses.replace(life, listed=0) for life in market.lives)
+    market = dataclasses.replace(market, lives=lives)
+    compare(market, data.draw(actions()), data.draw(COSTS), 0)
