@@ -4,12 +4,22 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from tests.suites.examination_suite import an_examination
 
 from stratlab.campaigns.result_hash import result_hash
 from stratlab.domain.campaign import Evaluation, Iteration
-from stratlab.domain.gates import GateResult, Level, Verdict, VerdictKind
+from stratlab.domain.examination import CausalityEvidence
+from stratlab.domain.gates import (
+    GateResult,
+    Level,
+    RuleResult,
+    RuleStatus,
+    Verdict,
+    VerdictKind,
+)
 from stratlab.domain.market import CostModel, MarketSet, Tier, Window
 from stratlab.domain.metrics import AnnualSharpe, Metrics
+from stratlab.domain.robustness import Robustness
 from stratlab.domain.strategy import Candidate, GeneratorKind, Lineage
 from stratlab.domain.trial import (
     Outcome,
@@ -91,3 +101,33 @@ def test_data_and_verdict_are_covered() -> None:
     assert result_hash("d", [ITERATION], rejected) != base
     # The wording of a reason may improve without changing a result.
     assert result_hash("d", [ITERATION], replace(VERDICT, reasons=("other",))) == base
+
+
+@pytest.mark.parametrize(
+    ("change", "counts"),
+    [
+        ({"status": RuleStatus.FAILED}, True),
+        ({"value": 0.012}, True),
+        ({"value": None}, True),
+        ({"bound": 0.01}, True),
+        ({"value": 0.01 + 1e-12}, False),
+        ({"evidence": "in other words"}, False),
+    ],
+)
+def test_rules_are_covered_and_their_wording_is_not(
+    change: dict[str, object], counts: bool
+) -> None:
+    rule = RuleResult("hansen_spa", RuleStatus.PASSED, 0.01, 0.05, "40 trials")
+    base = result_hash("d", [ITERATION], replace(VERDICT, rules=(rule,)))
+    other = result_hash("d", [ITERATION], replace(VERDICT, rules=(replace(rule, **change),)))
+    assert (base != other) is counts
+
+
+def test_outcome_of_a_causality_test_is_covered_and_reported_evidence_is_not() -> None:
+    clean = an_examination(causality=CausalityEvidence(Outcome.SUCCEEDED, "the same orders"))
+    base = result_hash("d", [ITERATION], VERDICT, [clean])
+    told = replace(clean, causality=CausalityEvidence(Outcome.SUCCEEDED, "other words"))
+    reported = replace(clean, robustness=Robustness("a" * 64, {}))
+    assert {result_hash("d", [ITERATION], VERDICT, [e]) for e in (told, reported)} == {base}
+    leak = replace(clean, causality=CausalityEvidence(Outcome.LOOKAHEAD, "the same orders"))
+    assert result_hash("d", [ITERATION], VERDICT, [leak]) != base
