@@ -25,6 +25,7 @@ MARKET_SHARPE = 0.4
 
 _OVERNIGHT = 0.25  # share of a day's variance
 _REACH = 0.4  # of highs and lows beyond open and close, in daily volatilities
+_LOG_VOLUME = 18.0  # so much that no account grows out of a market in which it finds something
 _WILDEST = 25.0  # variance, in terms of its mean
 
 _RESAMPLED = ("AAPL", "IBM", "MSFT")  # the symbols of us-daily that have all sessions
@@ -82,7 +83,7 @@ def garch_moves(random: np.random.Generator, symbols: int, volatility: float = V
         up=reach[0],
         down=reach[1],
         volatility=daily,
-        volume=np.round(random.lognormal(14.0, 0.3, shape)),
+        volume=np.round(random.lognormal(_LOG_VOLUME, 0.3, shape)),
     )
 
 
