@@ -24,7 +24,7 @@ IN_CI = (
     "own/brackets 10",
     "own/limits 0.99",
     "own/seeded chance 0.1",
-    "zipline/dual_ema_talib",
+    "zipline/buyapple",
     "zipline/momentum_pipeline",
 )
 
@@ -48,7 +48,7 @@ async def test_honest_strategies_raise_no_alarm(examiner: Examiner) -> None:
         source, costs = strategies[name]
         result, orders = await examiner.backtest(source, costs)
         assert result.outcome is Outcome.SUCCEEDED, f"{name}: {result.reason}"
-        if name.startswith("compat/") and orders < LEAST_ORDERS:
+        if name not in IN_CI and name.startswith(("compat/", "zipline/")) and orders < LEAST_ORDERS:
             continue  # made to call, not to trade
         assert orders >= LEAST_ORDERS, name
         for seed in SEEDS:
