@@ -125,10 +125,15 @@ def test_promotion_takes_every_rule(
         (with_deflated(0.5), VerdictKind.ITERATE, "failed the rule deflated_sharpe_ratio: 0.5000"),
         (with_spa(0.4), VerdictKind.ITERATE, "failed the rule hansen_spa: 0.4000, bound 0.05"),
         (with_bound(-0.2), VerdictKind.REJECT, "failed the rule holdout: -0.2000, bound 0"),
+        (
+            replace(with_spa(0.4), holdout=with_bound(-0.2).holdout),
+            VerdictKind.REJECT,
+            "failed the rule hansen_spa",
+        ),
         (perfect(holdout=None), VerdictKind.ITERATE, "have not run: holdout"),
         (an_examination(), VerdictKind.ITERATE, f"have not run: {', '.join(RULES)}"),
     ],
-    ids=["dsr", "spa", "holdout", "sealed", "nothing"],
+    ids=["dsr", "spa", "holdout", "spa and holdout", "sealed", "nothing"],
 )
 def test_first_reason_names_the_rule_that_decided(
     examination: Examination, kind: VerdictKind, decisive: str

@@ -270,6 +270,9 @@ def open_holdout(
         opened = client.open_holdout(campaign, iteration=iteration)
         follow(client, opened, quiet=True)
         found = client.get_campaign(campaign)
+        if found.verdict == opened.verdict:
+            print_note("The replay could not be made; the server's log says why. The opening is")
+            print_note("counted once: run the same command again, or start the server again.")
         print_campaign(client, found, report_path(settings, found.name), as_json=as_json)
     raise typer.Exit(campaign_exit_code(found))
 

@@ -62,7 +62,7 @@ def _of_finalist(examination: Examination, stopped: str, mode: HoldoutMode) -> V
     kind = VerdictKind.ITERATE
     if failed:
         decisive = f"{who}, but failed the rule {_text(failed[0])}"
-        if failed[0].name == HOLDOUT:
+        if failed[-1].name == HOLDOUT:
             kind = VerdictKind.REJECT
     elif not_run:
         decisive = f"{who}, but rules that a promotion needs have not run: {', '.join(not_run)}"
