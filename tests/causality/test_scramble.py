@@ -46,6 +46,16 @@ def test_past_is_the_same_to_the_byte(row, seed):
         pd.testing.assert_frame_equal(one, two)
 
 
+def test_market_without_a_split_or_dividend_is_scrambled_like_any_other():
+    market = daily_market(1, SESSIONS)
+    # What a file without a row is read as.
+    bare = Market(market.prices, market.splits.iloc[:0], market.dividends.iloc[:0].astype(object))
+    other = scramble(bare, cut_at(market, 200, 1))
+    assert other.splits.empty
+    assert other.dividends.empty
+    assert not other.prices.equals(market.prices)
+
+
 @settings(max_examples=EXAMPLES)
 @given(CUTS, SEEDS)
 def test_future_is_another_one_of_valid_bars_on_the_same_sessions(row, seed):

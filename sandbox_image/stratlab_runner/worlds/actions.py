@@ -102,6 +102,9 @@ def redraw_dividends(
         cut: Number of the last session with a true bar.
         random: Source of randomness.
     """
+    if dividends.empty:
+        # Read from a file without a row, its columns have no types to reckon with.
+        return dividends
     number, column = _places(dividends, "ex_session", grid)
     later = number > cut
     end = len(grid.sessions) - 1
