@@ -53,7 +53,7 @@ def test_everything_is_looked_at(doctor: Doctor, home: Path) -> None:
     looked_at = {"settings", "disk space", "seccomp profile", "data", "store", "clock", "server"}
     assert looked_at | {"listener", "port", "language model"} <= found.keys()
     assert {"engine", "image"} & found.keys()
-    assert "not configured" in found["language model"]["detail"]
+    assert "no key" in found["language model"]["detail"]
     assert "stratlab data build" in found["data"]["remedy"]
 
 

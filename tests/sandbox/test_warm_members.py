@@ -146,7 +146,7 @@ async def test_validation_is_warmed_while_training_runs(
 ) -> None:
     for tier in ("train", "validation"):
         (tmp_path / tier).mkdir()
-    monkeypatch.setattr(FolderData, "mount", lambda _, __, tier: tmp_path / tier.value)
+    monkeypatch.setattr(FolderData, "mount", lambda _, __, tier, *___: tmp_path / tier.value)
     async with scene(tmp_path) as here:
         await here.run()
         await here.until_idle(2)

@@ -1,3 +1,5 @@
+"""The command: its table, its JSON and its exit code."""
+
 import json
 
 import pytest

@@ -1,3 +1,5 @@
+"""Campaigns in memory: the same rules as the lab, the same seed the same result."""
+
 from dataclasses import replace
 
 import empyrical

@@ -1,3 +1,5 @@
+"""Rates with their Clopper-Pearson intervals, and what a run of worlds has to hold."""
+
 from dataclasses import replace
 
 import pytest

@@ -1,3 +1,5 @@
+"""Leaks that can be read in a world are not accepted by the real lab."""
+
 import pytest
 
 from stratlab.domain.strategy import Author

@@ -1,3 +1,5 @@
+"""Made-up worlds hold what was planted in them, and nothing else."""
+
 import numpy as np
 import pytest
 
