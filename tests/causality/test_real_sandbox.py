@@ -158,7 +158,8 @@ async def test_every_rerun_has_a_container_of_its_own_and_sees_its_world(
     members = [claim.sandbox.member_id for claim in watching.claims.values()]
     assert len(set(members)) == len(members) == 12
     worlds = [world for world in watching.worlds.values() if world]
-    assert len(set(worlds)) == len(worlds) == 8
+    # Both share the one whose warm-up is shorter.
+    assert (len(worlds), len(set(worlds))) == (8, 7)
 
 
 def _ignore(_: object) -> None:

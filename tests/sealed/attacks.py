@@ -240,19 +240,3 @@ def handle_data(context, data):
     print(json.dumps({'looks': context.looks, 'found': context.found}))
 """
 """Looks ahead by every way that is known, buys nothing, and prints what it has found."""
-
-SLEEPER = """
-import time
-from zipline.api import symbol
-
-def initialize(context):
-    context.days = 0
-    context.asset = symbol('IBM')
-
-def handle_data(context, data):
-    context.days += 1
-    data.history(context.asset, ['open', 'close'], 20, '1d')
-    if context.days == 60:
-        time.sleep(SECONDS)
-"""
-"""Stands still at a bar, so that its container can be searched."""

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from tests.sealed.attacks import ATTACKS, PEEKER, SLEEPER, Attack
-from tests.sealed.searching import found_in_memory, patterns
+from tests.sealed.attacks import ATTACKS, PEEKER, Attack
 
 from stratlab.bootstrap import SystemClock
 from stratlab.contract.zipline_source import compile_to_zipline
@@ -86,13 +85,11 @@ class Session(NamedTuple):
     Attributes:
         replays: Of each attack, of the peeker, and of the honest one.
         mounted: The honest one with its tier mounted.
-        searched: Of the memory of a container: what was known, what was not, and its mounts.
         refused: Why a trial in a world was refused.
     """
 
     replays: dict[str, Replay]
     mounted: TrialClaim
-    searched: tuple[dict[str, int], dict[str, int], list[str]]
     refused: str
 
 
@@ -107,7 +104,6 @@ async def _session(home: Path) -> Session:
     works |= {"peeker": batch(PEEKER), "honest": batch(HONEST)}
     world = dataclasses.replace(works["honest"].trials[0], world="w1")
     async with opened(home) as sandbox:
-        searched = await _search(sandbox, home)
         claims = await asyncio.gather(
             *(sandbox.run_sealed(work, lambda _: None) for work in works.values())
         )
@@ -121,21 +117,7 @@ async def _session(home: Path) -> Session:
         name: Replay(claim, settled(home, work, claim))
         for (name, work), (claim,) in zip(works.items(), claims, strict=True)
     }
-    return Session(replays, mounted, searched, refused)
-
-
-async def _search(
-    sandbox: DockerSandbox, home: Path
-) -> tuple[dict[str, int], dict[str, int], list[str]]:
-    work = batch(SLEEPER.replace("SECONDS", "600"))
-    prices = Catalogue(home).prices(MARKET, Tier.TRAIN)
-    known, ahead = patterns(prices, WINDOW.start, seen=60)
-    task = asyncio.create_task(sandbox.run_sealed(work, lambda _: None))
-    try:
-        return await asyncio.to_thread(found_in_memory, work.campaign_id, known, ahead)
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+    return Session(replays, mounted, refused)
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
@@ -161,14 +143,6 @@ def test_honest_strategy_does_the_same_sealed_and_is_settled_alike(session: Sess
     assert result.outcome is Outcome.SUCCEEDED, result.reason
     assert len(result.fills) > 5
     assert result.metrics is not None
-
-
-def test_memory_and_mounts_hold_no_bar_to_come(session: Session) -> None:
-    """Every process of the container was searched, while the strategy stood still."""
-    found, leaked, mounts = session.searched
-    assert mounts == ["/run/stratlab"]
-    assert all(found.values()), found
-    assert not any(leaked.values()), leaked
 
 
 def test_world_cannot_be_replayed_sealed(session: Session) -> None:
