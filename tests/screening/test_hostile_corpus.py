@@ -46,7 +46,8 @@ def test_every_rule_that_rejects_has_sources() -> None:
     hard = {
         rule.id
         for rule in RULES
-        if Severity.ERROR in {rule.severity, rule.for_models} and rule.layer not in {"smoke", "causality"}
+        if Severity.ERROR in {rule.severity, rule.for_models}
+        and rule.layer not in {"smoke", "causality"}
     }
     assert {rule: counts[rule] for rule in hard - WITHOUT_SOURCES if counts[rule] < LEAST} == {}
     assert sum(case.name.startswith("chain/") for case in CASES) >= LEAST_CHAINS
