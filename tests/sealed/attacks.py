@@ -125,7 +125,9 @@ def cheat(context, data):
 TRIAL = []
 noted = Reporter.fill
 import gc
-TRIAL += [each._trial_id for each in gc.get_objects() if isinstance(each, Reporter)]
+# One that ran nothing but the rehearsal has no trial.
+found = [each for each in gc.get_objects() if isinstance(each, Reporter)]
+TRIAL += [each._trial_id for each in found if each._trial_id]
 """,
     ),
     _attack(
@@ -185,8 +187,6 @@ import gc, json, os, socket
 import numpy as np
 import pandas as pd
 from zipline.api import order_target, symbol
-from zipline.data.data_portal import DataPortal
-from zipline.assets import AssetFinder
 
 def initialize(context):
     context.asset = symbol('AAPL')
@@ -194,8 +194,8 @@ def initialize(context):
     context.looks = 0
 
 def tries(context, data):
-    portal = next(each for each in gc.get_objects() if isinstance(each, DataPortal))
-    finder = next(each for each in gc.get_objects() if isinstance(each, AssetFinder))
+    # The collector does not tell of what was there before the process was forked.
+    portal, finder = context.data_portal, context.asset_finder
     days = portal.trading_calendar.sessions
     here = days.get_loc(data.current_session)
     ahead, asset, reader = days[here + 1:here + 6], context.asset, portal._pricing_readers['daily']
