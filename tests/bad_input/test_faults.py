@@ -147,8 +147,8 @@ def test_engine_that_hangs_holds_nobody_longer_than_its_deadline(
     began = time.monotonic()
     paused = lab.wait_for(campaign, "paused", timeout=60)
     assert (paused["state"], paused["state_reason"]) == ("paused", "ENGINE_UNAVAILABLE")
-    # One call each to create, kill, kill and remove, a trial that ended meanwhile, and the container
-    # that is being warmed.
+    # One call each to create, kill, kill and remove, a trial that ended meanwhile, and the one that
+    # is being warmed.
     assert time.monotonic() - began < 16 * ENGINE_SECONDS
     proxy.heal()
     lab.json("campaign", "resume", campaign)
