@@ -152,7 +152,7 @@ def _cancel(bench: Bench, full: bool) -> Iterator[str]:  # noqa: FBT001 - one si
 
 def _reader_stalls(bench: Bench, full: bool) -> Iterator[str]:  # noqa: FBT001 - one signature
     wall_seconds = 30 if full else 4
-    limits = dict(LIMITS) | {"wall_seconds": wall_seconds, "output_mib": 64}
+    limits = dict(LIMITS) | {"wall_seconds": wall_seconds, "cpu_seconds": 60, "output_mib": 64}
     source = script(
         "bars = 0\n"
         "def handle_data(context, data):\n"
