@@ -146,6 +146,7 @@ async def open_lab(
                         causality.also_on(settings.sandbox.second_runtime), repository
                     ),
                     robustness=RobustnessExaminer(repository, market_data, sandbox, evaluator),
+                    strict_runtime=settings.sandbox.strict_runtime,
                 ),
                 arms=ReferenceArms(repository, artifacts, market_data, sandbox, evaluator),
                 ledger=repository.ledger(),

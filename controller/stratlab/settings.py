@@ -41,6 +41,9 @@ class SandboxSettings(_Section):
         runtime: ``runc`` or ``runsc``.
         second_runtime: On which a candidate must place the same orders before it is admitted to
             the hall of fame; left out where the engine has none of that name, empty for none.
+        strict_runtime: Of the strict stage, which decides a promotion: the sealed replays of a
+            finalist and of the holdout. Without it, or with a limit of it unproven, they wait.
+            Empty for the campaign's own.
         members: Containers that may run at the same time; 0 for one per core.
         memory_mib: Memory for all containers together; 0 for four fifths of the engine's host.
         sweep_processes: Trials of one batch that run beside each other in their container; 0 for
@@ -61,6 +64,7 @@ class SandboxSettings(_Section):
     image: str = "stratlab-sandbox:0.1.0"
     runtime: str = "runc"
     second_runtime: str = "runsc"
+    strict_runtime: str = ""
     members: int = Field(default=0, ge=0)
     memory_mib: int = Field(default=0, ge=0)
     sweep_processes: int = Field(default=0, ge=0, le=256)

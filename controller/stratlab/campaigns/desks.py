@@ -20,6 +20,7 @@ def make_examiner(
     clock: Clock,
     causality: CausalityDesk,
     robustness: RobustnessDesk,
+    strict_runtime: str = "",
 ) -> Examiner:
     """Return an examiner with every desk.
 
@@ -32,8 +33,9 @@ def make_examiner(
         clock: For ledger and audit.
         causality: What puts candidates to the causality test.
         robustness: What puts them under stress.
+        strict_runtime: Container runtime of sealed replays, "" for the campaign's own.
     """
-    sealed = SealedTrials(repository, market_data, sandbox, evaluator)
+    sealed = SealedTrials(repository, market_data, sandbox, evaluator, strict_runtime)
     return Examiner(
         repository,
         clock,

@@ -34,6 +34,7 @@ class SealedTrials:
         market_data: The host's prices.
         sandbox: What replays.
         evaluator: What settles.
+        runtime: Container runtime of every replay, "" for the campaign's own.
     """
 
     def __init__(
@@ -42,11 +43,13 @@ class SealedTrials:
         market_data: MarketData,
         sandbox: SealedSandbox,
         evaluator: Evaluator,
+        runtime: str = "",
     ) -> None:
         self._repository = repository
         self._market_data = market_data
         self._sandbox = sandbox
         self._evaluator = evaluator
+        self._runtime = runtime
 
     async def run(
         self,
@@ -100,7 +103,7 @@ class SealedTrials:
             source=candidate.source,
             trials=tuple(specs),
             limits=campaign.spec.limits,
-            runtime=campaign.spec.runtime,
+            runtime=self._runtime or campaign.spec.runtime,
             engine=campaign.spec.engine,
         )
 
