@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stratlab.domain.errors import EngineError
+from stratlab.domain.errors import EngineError, SandboxNotReadyError
 from stratlab.domain.trial import Limits
 from stratlab.sandbox.cgroups import MOUNT, MemberCgroups, mounted_version
 from stratlab.sandbox.policy import HostTraits, host_task_limit
@@ -118,7 +118,7 @@ def test_member_that_is_gone_is_an_error(host: Host, version: int) -> None:
 def test_groups_that_may_not_be_made_say_what_to_do(host: Host) -> None:
     host.mount.rmdir()
     host.mount.write_text("no directory")
-    with pytest.raises(EngineError, match="control group") as caught:
+    with pytest.raises(SandboxNotReadyError, match="control group") as caught:
         host.cgroups(1).confine(NAME, SANDBOX, LIMITS)
     assert "--ignore-cgroups" in caught.value.hint
 

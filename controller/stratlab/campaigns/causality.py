@@ -7,7 +7,7 @@ from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, final
 
-from stratlab.campaigns.repetition import NO_ANSWER, Announce, repeat
+from stratlab.campaigns.repetition import NO_ANSWER, Announce, Repetition, repeat, repeat_on
 from stratlab.campaigns.rerun import Suspect, rerun_of, run_again
 from stratlab.campaigns.uninterrupted import uninterrupted
 from stratlab.domain.campaign import Campaign
@@ -88,12 +88,33 @@ class CausalityTest:
         """
         if not suspect.results:
             raise InvalidInputError("no trial succeeded, so none can be run again")
-        repeated = await repeat(self._sandbox, suspect, announce, self._second_runtime)
-        count, logs = repeated.count, repeated.logs
+        repeated = await repeat(self._sandbox, suspect, announce)
         if repeated.difference:
-            return CausalityEvidence(
-                Outcome.NONDETERMINISTIC, repeated.difference, repetitions=count
-            )
+            return _nondeterministic(repeated)
+        logs = repeated.logs
+        # Beside the worlds, for gVisor starts slowly.
+        elsewhere = asyncio.ensure_future(
+            repeat_on(self._sandbox, suspect, self._second_runtime, repeated)
+        )
+        try:
+            plan, found = await self._run_in_worlds(suspect, logs, announce)
+            repeated = await elsewhere
+        finally:
+            elsewhere.cancel()
+            await asyncio.gather(elsewhere, return_exceptions=True)
+        if repeated.difference:
+            return _nondeterministic(repeated)
+        evidence = _judged(suspect.results, logs, plan, found[: len(plan.cuts)])
+        return replace(
+            evidence,
+            repetitions=repeated.count,
+            delay=plan.delay,
+            warm_up_difference=_warm_up(logs[0], plan, found[len(plan.cuts) :]),
+        )
+
+    async def _run_in_worlds(
+        self, suspect: Suspect, logs: Sequence["Log"], announce: Announce
+    ) -> tuple[_Plan, list[TrialClaim]]:
         plan = await asyncio.to_thread(self._plan, suspect, logs)
         async with self._opened(plan.worlds) as names:
             specs = [
@@ -103,14 +124,7 @@ class CausalityTest:
             if plan.dropped_sessions:
                 specs.append(rerun_of(suspect.results[0].spec, "warmup", names[-1]))
             await uninterrupted(lambda: announce(specs))
-            found = await run_again(self._sandbox, suspect, specs)
-        evidence = _judged(suspect.results, logs, plan, found[: len(plan.cuts)])
-        return replace(
-            evidence,
-            repetitions=count,
-            delay=plan.delay,
-            warm_up_difference=_warm_up(logs[0], plan, found[len(plan.cuts) :]),
-        )
+            return plan, await run_again(self._sandbox, suspect, specs)
 
     def _plan(self, suspect: Suspect, logs: Sequence["Log"]) -> _Plan:
         # keeps start-up fast: numpy
@@ -235,6 +249,12 @@ def seed_of(seed: int, source: str) -> int:
     """
     digest = hashlib.sha256(f"{seed}:".encode() + source.encode("utf-8", "replace")).digest()
     return int.from_bytes(digest[:6])
+
+
+def _nondeterministic(repeated: Repetition) -> CausalityEvidence:
+    return CausalityEvidence(
+        Outcome.NONDETERMINISTIC, repeated.difference, repetitions=repeated.count
+    )
 
 
 def _judged(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import final
 
 from stratlab.campaigns.iteration_trials import INFRASTRUCTURE_BACKOFF_SECONDS
+from stratlab.campaigns.together import together
 from stratlab.campaigns.uninterrupted import uninterrupted
 from stratlab.domain.campaign import Campaign
 from stratlab.domain.errors import UnavailableError
@@ -120,30 +121,19 @@ class EvidenceTrials:
         notify: ProgressListener,
     ) -> Sequence[TrialClaim]:
         spec = campaign.spec
-        runs = [
-            asyncio.ensure_future(
-                self._sandbox.run(
-                    TrialBatch(
-                        campaign_id=campaign.id,
-                        source=candidate.source,
-                        trials=tuple(specs[first : first + BATCH]),
-                        limits=spec.limits,
-                        runtime=spec.runtime,
-                        engine=spec.engine,
-                    ),
-                    notify,
-                )
+        batches = [
+            TrialBatch(
+                campaign_id=campaign.id,
+                source=candidate.source,
+                trials=tuple(specs[first : first + BATCH]),
+                limits=spec.limits,
+                runtime=spec.runtime,
+                engine=spec.engine,
             )
             for first in range(0, len(specs), BATCH)
         ]
-        try:
-            return [claim for claims in await asyncio.gather(*runs) for claim in claims]
-        except BaseException:
-            # What still runs must not outlive whoever waits for it.
-            for run in runs:
-                run.cancel()
-            await asyncio.gather(*runs, return_exceptions=True)
-            raise
+        found = await together(self._sandbox.run(batch, notify) for batch in batches)
+        return [claim for claims in found for claim in claims]
 
     def _settle(self, campaign: Campaign, spec: TrialSpec, claim: TrialClaim) -> TrialResult:
         prices = self._market_data.prices(spec.market, spec.window.tier)

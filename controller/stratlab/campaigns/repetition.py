@@ -1,8 +1,7 @@
 """Determinism: the same trial, run again, gives the same orders, also on another runtime."""
 
-import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, final
 
 from stratlab.campaigns.rerun import Suspect, rerun_of, run_again
@@ -10,6 +9,8 @@ from stratlab.campaigns.uninterrupted import uninterrupted
 from stratlab.domain.errors import SandboxNotReadyError
 from stratlab.domain.ports import Sandbox
 from stratlab.domain.trial import Cancel, Order, Outcome, TrialClaim, TrialSpec
+
+Log = Sequence[Order | Cancel]
 
 Announce = Callable[[Sequence[TrialSpec]], None]
 """Told of re-runs before they begin; may block."""
@@ -39,15 +40,13 @@ class Repetition:
         difference: The first order that was another one, as a sentence; "" for none.
     """
 
-    logs: tuple[tuple[Order | Cancel, ...], ...]
+    logs: tuple[Log, ...]
     count: int
     difference: str = ""
 
 
-async def repeat(
-    sandbox: Sandbox, suspect: Suspect, announce: Announce, second_runtime: str = ""
-) -> Repetition:
-    """Run every trial once more, and the first one on another runtime too.
+async def repeat(sandbox: Sandbox, suspect: Suspect, announce: Announce) -> Repetition:
+    """Run every trial once more.
 
     A stored result keeps the digest of its order log. When that differs, the trial is run a
     third time, to name an order.
@@ -56,8 +55,6 @@ async def repeat(
         sandbox: Runs them.
         suspect: Whose trials.
         announce: Told of re-runs before they begin.
-        second_runtime: Another container runtime, left out where the engine has none of that
-            name, or where the trial takes too much there; "" for none.
 
     Raises:
         UnavailableError: A trial cannot be run at all.
@@ -65,28 +62,41 @@ async def repeat(
     """
     again = [rerun_of(result.spec, "again") for result in suspect.results]
     await uninterrupted(lambda: announce(again))
-    claims, elsewhere = await asyncio.gather(
-        run_again(sandbox, suspect, again), _elsewhere(sandbox, suspect, second_runtime)
-    )
+    claims = await run_again(sandbox, suspect, again)
     difference = ""
     for number, claim in enumerate(claims):
         difference = difference or await _difference(sandbox, suspect, number, claim, announce)
-    if elsewhere is not None and not difference:
-        found = _first_difference(claims[0], elsewhere)
-        difference = found and f"on {second_runtime} orders are others: {found}"
-    logs = tuple(claim.log for claim in claims)
-    return Repetition(logs, len(claims) + (elsewhere is not None), difference)
+    return Repetition(tuple(claim.log for claim in claims), len(claims), difference)
 
 
-async def _elsewhere(sandbox: Sandbox, suspect: Suspect, runtime: str) -> TrialClaim | None:
+async def repeat_on(
+    sandbox: Sandbox, suspect: Suspect, runtime: str, known: Repetition
+) -> Repetition:
+    """Run the first trial on another runtime too, and return all repetitions.
+
+    Args:
+        sandbox: Runs it.
+        suspect: Whose trial.
+        runtime: Another container runtime, left out where this host has none of that name or
+            cannot prove its limits, or where the trial takes too much there; "" for none.
+        known: Repetitions on the suspect's own runtime.
+
+    Raises:
+        UnavailableError: A trial cannot be run at all.
+        EngineError: The engine refused.
+    """
     if runtime in {"", suspect.runtime}:
-        return None
+        return known
     spec = rerun_of(suspect.results[0].spec, runtime)
     try:
         (claim,) = await run_again(sandbox, suspect, [spec], runtime)
     except SandboxNotReadyError:
-        return None
-    return None if claim.outcome in NO_ANSWER else claim
+        return known
+    if claim.outcome in NO_ANSWER:
+        return known
+    found = _first_difference(known.logs[0], claim.log)
+    difference = found and f"on {runtime} orders are others: {found}"
+    return replace(known, count=known.count + 1, difference=difference)
 
 
 async def _difference(
@@ -102,12 +112,12 @@ async def _difference(
     spec = rerun_of(result.spec, "third")
     await uninterrupted(lambda: announce([spec]))
     (third,) = await run_again(sandbox, suspect, [spec])
-    found = _first_difference(claim, third)
+    found = _first_difference(claim.log, third.log)
     return f"the same trial placed other orders when it was run again{found and f': {found}'}"
 
 
-def _first_difference(one: TrialClaim, other: TrialClaim) -> str:
+def _first_difference(one: Log, other: Log) -> str:
     from stratlab.evaluation.causality import first_difference  # noqa: PLC0415 - loads numpy
 
-    last = max((entry.bar for entry in (*one.log, *other.log)), default=0)
-    return first_difference(one.log, other.log, last, None)
+    last = max((entry.bar for entry in (*one, *other)), default=0)
+    return first_difference(one, other, last, None)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import final
 
 from stratlab.campaigns.iteration_trials import INFRASTRUCTURE_BACKOFF_SECONDS
+from stratlab.campaigns.together import together
 from stratlab.domain.errors import UnavailableError
 from stratlab.domain.ports import ProgressListener, Sandbox
 from stratlab.domain.trial import (
@@ -100,12 +101,5 @@ async def _all_at_once(
         )
         for spec in specs
     ]
-    runs = [asyncio.ensure_future(sandbox.run(batch, suspect.notify)) for batch in batches]
-    try:
-        return [claim for claims in await asyncio.gather(*runs) for claim in claims]
-    except BaseException:
-        # What still runs must not outlive whoever waits for it.
-        for run in runs:
-            run.cancel()
-        await asyncio.gather(*runs, return_exceptions=True)
-        raise
+    found = await together(sandbox.run(batch, suspect.notify) for batch in batches)
+    return [claim for claims in found for claim in claims]

@@ -22,8 +22,8 @@ class CausalityBudget:
         random_cuts: Anywhere in the window.
     """
 
-    profit_cuts: int = 8
-    random_cuts: int = 4
+    profit_cuts: int = 6
+    random_cuts: int = 2
 
 
 @final

@@ -1,5 +1,6 @@
 """Control groups that the controller puts around a member whose runtime makes none."""
 
+import errno
 import os
 import signal
 import time
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, final
 
-from stratlab.domain.errors import EngineError
+from stratlab.domain.errors import EngineError, SandboxNotReadyError
 from stratlab.domain.trial import Limits
 from stratlab.sandbox.policy import HostTraits, host_task_limit
 
@@ -17,6 +18,7 @@ MOUNT: Final = Path("/sys/fs/cgroup")
 PROC: Final = Path("/proc")
 DEFAULT_PARENT: Final = "stratlab"
 
+_REFUSALS: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR})
 _V1_CONTROLLERS: Final = ("memory", "pids", "cpu")
 _PERIOD_MICROSECONDS: Final = 100_000
 _SHIM: Final = "containerd-shim"
@@ -61,7 +63,8 @@ class MemberCgroups:
             Whether that was necessary: False when the runtime enforces the memory limit itself.
 
         Raises:
-            EngineError: This process may not make control groups, or the member is gone.
+            SandboxNotReadyError: This process may not make control groups.
+            EngineError: They cannot be made, or the member is gone.
         """
         if self._is_enforced(first, limits):
             return False
@@ -72,7 +75,8 @@ class MemberCgroups:
                     _set(directory / file, value)
             self._move(name, first)
         except OSError as error:
-            raise EngineError(
+            refused = error.errno in _REFUSALS
+            raise (SandboxNotReadyError if refused else EngineError)(
                 f"the control group of a member cannot be made: {error}",
                 hint="Let the runtime make it (register runsc without --ignore-cgroups, see "
                 "docs/deployment.md), or run the controller as root with /sys/fs/cgroup writable.",
