@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from tests.robustness.scene import (
     DAYS,
+    SYMBOLS,
     TRAIN,
     VALIDATION,
     WARM_UP,
@@ -18,6 +19,7 @@ from tests.robustness.scene import (
 )
 
 from stratlab.campaigns import evidence_trials
+from stratlab.campaigns.robustness_ground import ground_of
 from stratlab.domain.errors import UnavailableError
 from stratlab.domain.market import CostModel, CostModelKind, Tier
 from stratlab.domain.robustness import ParameterSource, Robustness, StressKind, WindowScheme
@@ -46,6 +48,18 @@ async def test_everything_is_found_on_train_and_validation_alone(scene):
     assert found.cross_validation.splits == 15
     assert [test.kind for test in found.stress] == list(StressKind)
     assert found.notes == ()
+
+
+def test_symbol_is_left_out_of_what_ends_before_its_first_bar(scene):
+    panel = scene.prices.panel
+    born = WARM_UP + 100
+    for name in ("open", "high", "low", "close"):
+        getattr(panel, name)[:born, 1] = np.nan
+    panel.volume[:born, 1] = 0
+    ground = ground_of(scene.prices, scene.campaign.spec)
+    assert ground.listed(0, range(100)).symbols == ("AAA",)
+    assert ground.listed(0, range(101)).symbols == SYMBOLS
+    assert ground.listed(0, range(200, 260)).symbols == SYMBOLS
 
 
 async def test_steps_follow_one_another_behind_their_train_windows(scene):

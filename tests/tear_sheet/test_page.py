@@ -10,6 +10,7 @@ from tests.suites.samples import a_campaign, a_result, an_iteration, some_metric
 from stratlab.domain.campaign import CampaignState
 from stratlab.domain.gates import RuleResult, RuleStatus, Verdict, VerdictKind
 from stratlab.domain.market import Tier
+from stratlab.domain.points import Point
 from stratlab.domain.robustness import (
     Arm,
     ArmResult,
@@ -158,6 +159,18 @@ def test_page_has_every_part() -> None:
     assert "1.2346 USD" in page
     assert page.count("<svg") >= 7
     assert page.count('class="dot marked"') == 2
+
+
+def test_parameters_are_mapped_by_what_the_screen_scored() -> None:
+    sheet = whole_sheet()
+    assert "annual Sharpe ratio on train of 3 points" in tear_sheet(sheet)
+    screened = [
+        Point("c", 1, "a" * 64, {"fast": fast, "stop": 2.0}, TrialPurpose.SCREEN, score=fast / 10)
+        for fast in (5, 6, 7, 8)
+    ]
+    page = tear_sheet(replace(sheet, screened=screened))
+    assert "score on train of 4 points" in page
+    assert "fast 8, stop 2: score 0.80" in page
 
 
 def test_page_loads_nothing_and_runs_nothing() -> None:

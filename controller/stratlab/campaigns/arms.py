@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, final
 
 from stratlab.campaigns.arm_searches import SEARCHES, best_of
 from stratlab.campaigns.evidence_trials import EvidenceTrials
+from stratlab.campaigns.registered_points import registered_points
 from stratlab.campaigns.robustness_ground import Ground, ground_of
 from stratlab.campaigns.robustness_trials import Stretch, StretchTrials, Traded
 from stratlab.contract.candidate import candidate_from_contract
@@ -36,14 +37,11 @@ if TYPE_CHECKING:
 
     from stratlab.domain.campaign import Campaign
     from stratlab.domain.market import PricePanel
-    from stratlab.domain.points import Point
 
     _Account = tuple[MarketSet, PricePanel]
 
 ARMS_NAME = "arms.json"
 """The artefact that holds the results of a campaign's arms."""
-
-_PAGE = 1000
 
 
 @final
@@ -165,10 +163,7 @@ class ReferenceArms:
 
     def _budget(self, campaign_id: str) -> int:
         # Distinct points that the campaign computed anything for in order to choose.
-        entries: list[Point] = []
-        while page := self._repository.points(campaign_id, after=len(entries), limit=_PAGE):
-            entries.extend(page)
-        counted = count_trials(entries)
+        counted = count_trials(registered_points(self._repository, campaign_id))
         return counted.counted + counted.screened_only
 
 

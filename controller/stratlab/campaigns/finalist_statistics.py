@@ -1,17 +1,14 @@
 """Puts the returns of a finalist and of all trials beside it to the statistics."""
 
-from collections.abc import Iterator
 from typing import final
 
 from stratlab.campaigns.finalist_returns import TrialSeries
 from stratlab.campaigns.history import all_iterations
+from stratlab.campaigns.registered_points import registered_points
 from stratlab.domain.campaign import Campaign, Iteration
 from stratlab.domain.errors import InvalidInputError
 from stratlab.domain.examination import StatisticsEvidence
-from stratlab.domain.points import Point
 from stratlab.domain.ports import Artifacts, MarketData, Repository
-
-_PAGE = 10_000
 
 
 @final
@@ -61,7 +58,7 @@ class FinalistStatistics:
             raise InvalidInputError(
                 f"the candidate of iteration {iteration.number} has no returns on both tiers"
             )
-        counts = count_trials(self._points(campaign.id), iterations)
+        counts = count_trials(registered_points(self._repository, campaign.id), iterations)
         market, trained = series.of_market(iteration)
         seed = campaign.spec.seed
         return StatisticsEvidence(
@@ -75,9 +72,3 @@ class FinalistStatistics:
             overfitting=probability_of_backtest_overfitting(everything),
             regimes=regime_table(returns, market, trained, seed=seed),
         )
-
-    def _points(self, campaign_id: str) -> Iterator[Point]:
-        number = 0
-        while page := self._repository.points(campaign_id, after=number, limit=_PAGE):
-            yield from page
-            number += len(page)

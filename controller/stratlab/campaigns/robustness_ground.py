@@ -53,6 +53,20 @@ class Ground:
         """Return the date of the session at a position."""
         return datetime.fromtimestamp(self.sessions[session], UTC).date()
 
+    def listed(self, market: int, sessions: range) -> MarketSet:
+        """Return a market without the symbols that have no bar before the end of some sessions.
+
+        To zipline they do not exist there, as to anybody who traded then.
+        """
+        panel = self.panels[market]
+        known = panel.close[panel.sessions <= self.sessions[sessions.stop - 1]]
+        symbols = tuple(
+            symbol
+            for symbol, close in zip(panel.symbols, known.T, strict=True)
+            if (close > 0).any()
+        )
+        return replace(self.markets[market], symbols=symbols)
+
     def part(self, sessions: range) -> Window:
         """Return the window of some sessions, none of them left out."""
         return replace(self.window, start=self.day(sessions.start), end=self.day(sessions.stop - 1))

@@ -136,7 +136,7 @@ class StretchTrials:
                 trial_id=f"{self.campaign.id}-{self._iteration:04d}-{name}-{index}",
                 index=index,
                 purpose=purpose,
-                market=market,
+                market=ground.listed(index, stretch.sessions),
                 window=ground.part(stretch.sessions),
                 parameters=stretch.parameters,
                 capital=ground.capital,
@@ -145,7 +145,7 @@ class StretchTrials:
                 ),
                 seed=self.campaign.spec.seed,
             )
-            for index, market in enumerate(ground.markets)
+            for index in range(len(ground.markets))
         ]
 
     def _traded(self, trials: tuple[Settled, ...]) -> Traded:

@@ -6,12 +6,14 @@ from typing import final
 from stratlab.campaigns.arms import kept_arms
 from stratlab.campaigns.finalist_returns import TrialSeries, chosen_results
 from stratlab.campaigns.holdout import holdout_trials
+from stratlab.campaigns.registered_points import registered_points
 from stratlab.domain.campaign import Campaign, Iteration
 from stratlab.domain.errors import NotFoundError
 from stratlab.domain.examination import Examination
 from stratlab.domain.market import DataSet, Tier
+from stratlab.domain.points import Point
 from stratlab.domain.ports import Artifacts, MarketData, Repository
-from stratlab.domain.trial import EquityPoint, TrialSpec
+from stratlab.domain.trial import EquityPoint, TrialPurpose, TrialSpec
 from stratlab.tear_sheet import Growth, Sheet
 
 TEAR_SHEET_NAME = "tear_sheet.html"
@@ -61,7 +63,17 @@ class TearSheets:
             arms=kept_arms(self._artifacts, campaign.id),
             spent=self._repository.ledger().spent(campaign.id),
             points=self._repository.point_counts(campaign.id),
+            screened=self._screened(campaign.id, chosen) if chosen else (),
             caveats=caveats,
+        )
+
+    def _screened(self, campaign_id: str, chosen: Iteration) -> tuple[Point, ...]:
+        return tuple(
+            point
+            for point in registered_points(self._repository, campaign_id)
+            if point.purpose is TrialPurpose.SCREEN
+            and point.iteration == chosen.number
+            and point.score is not None
         )
 
     def _growth(

@@ -208,14 +208,16 @@ def _paths(found: Robustness) -> str:
     cross = found.cross_validation
     if cross is None:
         return ""
+    ended = dict.fromkeys(path.outcome.value for path in cross.paths)
     told = [
         [
             f"{cross.splits} splits of {cross.groups} groups, {len(cross.paths)} paths",
+            ", ".join(ended),
             _span([path.sharpe_ratio for path in cross.paths]),
             _span([path.excess_sharpe for path in cross.paths]),
         ]
     ]
-    head = ["", "Sharpe ratio", "excess Sharpe ratio"]
+    head = ["", "outcome", "Sharpe ratio", "excess Sharpe ratio"]
     return subsection("Combinatorial purged cross-validation", table(head, told))
 
 

@@ -1,6 +1,6 @@
 """What the candidate was selected from: trials, luck, parameters, ancestors."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 
 from stratlab.domain.campaign import Iteration
@@ -8,7 +8,7 @@ from stratlab.domain.lineage import family_tree
 from stratlab.domain.market import Tier
 from stratlab.domain.points import point_digest
 from stratlab.domain.statistics import DeflatedSharpe
-from stratlab.domain.trial import TrialPurpose, TrialResult
+from stratlab.domain.trial import Parameters, TrialPurpose, TrialResult
 from stratlab.evaluation.overfitting import (
     expected_maximum_sharpe,
     null_variance,
@@ -134,48 +134,59 @@ def _parameters(sheet: Sheet) -> str:
     chosen = sheet.chosen
     if chosen is None or chosen.candidate is None or chosen.evaluation is None:
         return ""
-    same = [
-        i for i in sheet.iterations if i.candidate and i.candidate.hash == chosen.candidate.hash
-    ]
-    points: dict[str, tuple[Mapping[str, float], float]] = {}
-    for iteration in same:
+    best = chosen.evaluation.parameters
+    rows = [[name, plain(value)] for name, value in sorted(best.items())]
+    screened = [(p.parameters, p.score) for p in sheet.screened if p.score is not None]
+    if screened:
+        heat = _map(screened, best, "score")
+    else:
+        heat = _map(_trained(sheet, chosen.candidate.hash), best, "annual Sharpe ratio")
+    return table(["parameter", "chosen"], rows, style="figures") + heat
+
+
+def _trained(sheet: Sheet, candidate: str) -> list[tuple[Parameters, float]]:
+    # The points of one candidate that ran on train, whichever iteration ran them.
+    points: dict[str, tuple[Parameters, float]] = {}
+    for iteration in sheet.iterations:
+        if iteration.candidate is None or iteration.candidate.hash != candidate:
+            continue
         for result in _searched(iteration):
             sharpe = result.metrics.sharpe_ratio if result.metrics else None
             if sharpe is not None and result.spec.window.tier is Tier.TRAIN:
                 parameters = result.spec.parameters
                 points.setdefault(point_digest(parameters), (parameters, sharpe))
-    best = chosen.evaluation.parameters
-    rows = [[name, plain(value)] for name, value in sorted(best.items())]
-    return table(["parameter", "chosen"], rows, style="figures") + _map(points, best)
+    return list(points.values())
 
 
-def _map(points: Mapping[str, tuple[Mapping[str, float], float]], best: Mapping[str, float]) -> str:
-    names = sorted(best, key=lambda name: (-len({p[name] for p, _ in points.values()}), name))
+def _map(points: Sequence[tuple[Parameters, float]], best: Parameters, what: str) -> str:
+    names = sorted(best, key=lambda name: (-len({p[name] for p, _ in points}), name))
     if len(names) < _AXES or len(points) < _AXES:
         return ""
     first, second = names[:_AXES]
-    largest = max(abs(sharpe) for _, sharpe in points.values()) or 1.0
+    largest = max(abs(value) for _, value in points) or 1.0
     mark = point_digest(best)
     dots = [
         Dot(
             parameters[first],
             parameters[second],
             f"{first} {plain(parameters[first])}, {second} {plain(parameters[second])}: "
-            f"Sharpe ratio {sharpe:.2f}",
-            is_marked=digest == mark,
-            shade=sharpe / largest,
+            f"{what} {value:.2f}",
+            is_marked=point_digest(parameters) == mark,
+            shade=value / largest,
         )
-        for digest, (parameters, sharpe) in points.items()
+        for parameters, value in points
     ]
     chart = dot_chart(
-        f"Sharpe ratio on train by {first} and {second}",
+        f"{what} on train by {first} and {second}",
         dots,
         x_label=first,
         y_label=second,
         text=plain,
     )
-    note = "Annual Sharpe ratio on train: blue is above zero, orange below; other parameters vary."
-    return f"{chart}<p class='note'>{note}</p>"
+    note = (
+        f"{what} on train of {len(dots)} points: blue is above zero, orange below, the deeper the"
+    )
+    return f"{chart}<p class='note'>{note} further; other parameters vary.</p>"
 
 
 def _lineage(sheet: Sheet) -> str:

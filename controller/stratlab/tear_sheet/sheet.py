@@ -7,6 +7,7 @@ from typing import final
 from stratlab.domain.campaign import Campaign, Iteration
 from stratlab.domain.examination import Examination, HoldoutOpening
 from stratlab.domain.market import Tier
+from stratlab.domain.points import Point
 from stratlab.domain.robustness import ArmResult
 from stratlab.domain.spending import Spent
 from stratlab.domain.trial import TrialPurpose
@@ -46,6 +47,7 @@ class Sheet:
         arms: Reference arms.
         spent: On language models.
         points: Entries of the registry of trials by purpose.
+        screened: Points of that candidate that the screen scored.
         caveats: Of the data set.
     """
 
@@ -57,6 +59,7 @@ class Sheet:
     arms: Sequence[ArmResult] = ()
     spent: Spent | None = None
     points: Mapping[TrialPurpose, int] = field(default_factory=dict)
+    screened: Sequence[Point] = ()
     caveats: Sequence[str] = ()
 
     @property

@@ -127,9 +127,11 @@ class Frame:
             )
         for value in self._x_axis.ticks():
             x = self.x(value)
+            # A long number in the middle of the right edge would be cut off.
+            anchor = "end" if x > WIDTH - 2 * _RIGHT else "middle"
             parts.append(
                 f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{self.top}" y2="{self.bottom}" '
-                f'class="grid"/><text x="{x:.1f}" y="{self.bottom + 15:.0f}" class="tick middle">'
+                f'class="grid"/><text x="{x:.1f}" y="{self.bottom + 15:.0f}" class="tick {anchor}">'
                 f"{escape(self._x_axis.text(value))}</text>"
             )
         return "".join(parts)
