@@ -8,9 +8,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 HOME_DIR ?= $(CURDIR)/var
 GENERATOR ?= factor_graph
-# A file's tests stay together, for they share what is dear to make.
+# A file's tests stay together, for they share what is dear to make. The longest ones begin.
 WORKERS ?= $(shell nproc)
-PYTEST := $(BIN)/pytest -q --numprocesses $(WORKERS) --dist loadfile
+PYTEST := $(BIN)/pytest -q --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 export STRATLAB_HOME ?= $(HOME_DIR)
 PACKAGES := controller exporters sandbox_image proto/generate.py docker tests benchmarks docs/clients
 
@@ -89,9 +89,10 @@ test: setup gvisor-if-possible clients check ## Every test at CI size, Docker an
 abuse: setup ## Run the abuse suite against this host (RUNTIME=runsc for gVisor)
 	@$(BIN)/stratlab doctor --abuse --runtime $(or $(RUNTIME),runc)
 
-soak: setup gvisor-if-possible clients ## The same suites at full size; resumable with pytest's cache
+soak: setup gvisor-if-possible clients ## The same suites at full size, resumable with pytest's cache; then the selftest
 	@mkdir -p $(HOME_DIR)
 	@STRATLAB_TEST_SIZE=full $(BIN)/pytest --stepwise -m "not postgres" --timeout 3600
+	@$(BIN)/stratlab selftest --size full
 
 bench: setup ## Measure; prints tables, asserts nothing (NAME=store runs one)
 	@for file in benchmarks/$(or $(NAME),*).py; do \

@@ -47,6 +47,16 @@ def _missing_for_gvisor() -> str:
     return "the engine has no runtime runsc (as root run `make gvisor`)"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let files whose tests may take longest begin, so that no worker ends alone with one."""
+    longest: dict[Path, float] = {}
+    for item in items:
+        marker = item.get_closest_marker("timeout")
+        seconds = float(marker.args[0]) if marker else 0.0
+        longest[item.path] = max(longest.get(item.path, 0.0), seconds)
+    items.sort(key=lambda item: -longest[item.path])
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip Docker and gVisor tests with the reason; in CI a missing engine is a failure."""
     if item.get_closest_marker("gvisor") is not None and (missing := _missing_for_gvisor()):
