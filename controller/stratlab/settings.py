@@ -176,6 +176,7 @@ class LlmSettings(_Section):
         endpoint: Base address: Anthropic's, or that of a gateway with the same API.
         key_file: File of mode 0600 that holds the key, used when ``STRATLAB_ANTHROPIC_API_KEY``
             is not set.
+        needs_key: Whether the endpoint asks for a key; a gateway of your own may not.
         models: Who is asked; of several, a bandit chooses.
         prices: By model. A campaign keeps those of its first call. A model that is not listed is
             refused by campaigns that bound their cost.
@@ -193,6 +194,7 @@ class LlmSettings(_Section):
 
     endpoint: str = "https://api.anthropic.com"
     key_file: str = ""
+    needs_key: bool = True
     models: tuple[str, ...] = Field(default=("claude-sonnet-5-5",), min_length=1, max_length=16)
     prices: dict[str, PriceSettings] = Field(default_factory=lambda: dict(_PRICES))
     known_until: dict[str, date] = Field(default_factory=dict)
@@ -270,6 +272,12 @@ class Settings(BaseSettings):
     def address(self) -> str:
         """GRPC address of this home directory's controller."""
         return self.server.address or f"unix:{self.home_path / 'stratlab.sock'}"
+
+    @property
+    def can_ask_models(self) -> bool:
+        """Whether a language model is set up: there is a key, or an endpoint that needs none."""
+        has_key = bool(self.anthropic_api_key.get_secret_value() or self.llm.key_file)
+        return has_key or not self.llm.needs_key
 
     @property
     def token_path(self) -> Path:

@@ -88,6 +88,7 @@ def open_authors(
             Endpoint(
                 url=llm.endpoint,
                 key=api_key(settings),
+                needs_key=llm.needs_key,
                 seconds=llm.call_seconds,
                 is_streamed=llm.stream,
                 is_structured=llm.structured,

@@ -5,10 +5,12 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.api.fake_lab import FakeMarketData
 
 from stratlab.api.convert.spec import spec_fields, spec_to_proto
-from stratlab.api.validation import parse_spec
+from stratlab.api.validation import parse_spec, with_server_defaults
 from stratlab.domain.errors import InvalidSpecError
+from stratlab.domain.strategy import GeneratorKind
 from stratlab_proto.v1 import campaign_service_pb2 as pb
 
 numbers = st.one_of(st.none(), st.floats(), st.integers(), st.text(max_size=5), st.booleans())
@@ -69,6 +71,18 @@ def test_none_switches_gates_and_rules_off() -> None:
     assert spec.gates.max_turnover is None
     assert spec.gates.max_drawdown == 0.5
     assert spec.stop_rules.max_iterations is None
+
+
+@pytest.mark.parametrize("asked", ["", "auto", "template"])
+def test_generator_that_is_left_to_the_server_is_what_the_server_says(asked: str) -> None:
+    spec = parse_spec({"generator": asked} if asked else {})
+    message = spec_to_proto(spec)
+    assert (message.generator == pb.GENERATOR_KIND_UNSPECIFIED) is (asked != "template")
+    arrived = parse_spec(spec_fields(message))
+    assert arrived == spec
+    for default in (GeneratorKind.HYBRID, GeneratorKind.FACTOR_GRAPH):
+        filled = with_server_defaults(arrived, FakeMarketData().get("us-daily"), "runc", default)
+        assert filled.generator == (asked if asked == "template" else default)
 
 
 @given(

@@ -39,6 +39,8 @@ def test_summary_has_no_field_for_validation_figures_or_holdout() -> None:
         "max_drawdown",
         "duplicate_of",
         "screened_out",
+        # Who was asked, for the choice among models.
+        "model",
     }
 
 

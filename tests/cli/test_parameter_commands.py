@@ -76,6 +76,20 @@ def test_estimate_without_a_server_reads_file_and_flags(
     assert record["expected_maximum_sharpe_ratio"] < record["required_sharpe_ratio"]
 
 
+@pytest.mark.parametrize("key", ["", "sk-ant-nobody"])
+def test_estimate_without_a_generator_is_hybrid_where_there_is_a_key(
+    alone: Path, stratlab: Program, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv("STRATLAB_ANTHROPIC_API_KEY", key)
+
+    def cost(*generator: str) -> float:
+        ended = stratlab("campaign", "estimate", "--iterations", "4", *generator, "--json")
+        return float(json.loads(ended.out)["model_cost_usd"])
+
+    assert cost() == cost("--generator", "hybrid" if key else "factor_graph")
+    assert (cost() > 0) is bool(key)
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [

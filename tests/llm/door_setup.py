@@ -59,6 +59,7 @@ def open_door(
     server: MessagesServer | str,
     *,
     key: str = KEY,
+    needs_key: bool = True,
     policy: RetryPolicy = QUICK,
     seconds: float = 60.0,
     streamed: bool = False,
@@ -70,7 +71,9 @@ def open_door(
     if not database.exists():
         database.write_bytes(_two_campaigns())
     with closing(open_repository(f"sqlite:///{database}")) as repository:
-        endpoint = Endpoint(url, key, seconds, is_streamed=streamed, is_structured=structured)
+        endpoint = Endpoint(
+            url, key, needs_key, seconds, is_streamed=streamed, is_structured=structured
+        )
         warnings: list[BudgetWarning] = []
         door = Door(
             client=ModelClient(endpoint),

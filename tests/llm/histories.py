@@ -22,10 +22,11 @@ def a_candidate(number: int = 1, *, model: str = "claude-test", **changes: objec
     return replace(made, hash=f"{number:064d}", **changes)
 
 
-def a_summary(number: int, **changes: object) -> IterationSummary:
+def a_summary(number: int, *, model: str = "claude-test", **changes: object) -> IterationSummary:
     fields: dict[str, object] = {
         "number": number,
-        "candidate": a_candidate(number),
+        "candidate": a_candidate(number, model=model),
+        "model": model,
         "train_score": 0.5 + number / 1000,
         "validation_rank": "top",
         "passed_gates": True,
@@ -37,10 +38,16 @@ def a_summary(number: int, **changes: object) -> IterationSummary:
     return IterationSummary(**fields)
 
 
-def failed(number: int) -> IterationSummary:
+def failed(number: int, *, model: str = "claude-test") -> IterationSummary:
     told = Feedback("failure", "it broke", "no candidate could be generated", "try another part")
     return a_summary(
-        number, candidate=None, train_score=None, passed_gates=False, feedback=told, turnover=None
+        number,
+        candidate=None,
+        train_score=None,
+        passed_gates=False,
+        feedback=told,
+        turnover=None,
+        model=model,
     )
 
 

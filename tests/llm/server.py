@@ -13,7 +13,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 KEY = "sk-ant-canary-0123456789abcdef"
-PRICES = {"claude-test": (2_000_000, 10_000_000, 4_000_000, 200_000)}
+PRICES = {
+    "claude-test": (2_000_000, 10_000_000, 4_000_000, 200_000),
+    "claude-cheap": (500_000, 2_500_000, 1_000_000, 50_000),
+}
 """Model -> micro-dollars for a million tokens: input, output, cache write, cache read."""
 
 
@@ -107,7 +110,7 @@ class MessagesServer:
         micro_usd: Its bill.
         seen: Every request.
         faulty: Which faults happened, and how often.
-        structured: Whether it refuses requests for structured output.
+        key: Which it asks for, "" for none.
     """
 
     author: Author = lambda seen: "hello"
@@ -119,6 +122,7 @@ class MessagesServer:
     seen: list[Seen] = field(default_factory=list)
     faulty: Counter[Fault] = field(default_factory=Counter)
     url: str = ""
+    key: str = KEY
     _counts: Counter[bytes] = field(default_factory=Counter)
     _cached: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -180,9 +184,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers["content-length"]))
+        key = self.server.state.key
         if problem := _problem(self.path, self.headers, raw):
             self._error(400, "invalid_request_error", problem)
-        elif self.headers["authorization"] != f"Bearer {KEY}":
+        elif self.headers["authorization"] != (f"Bearer {key}" if key else None):
             self._error(401, "authentication_error", "invalid bearer token")
         else:
             self._answer(self.server.state.arrive(raw))

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from tests.llm.canary import places_with
 from tests.llm.grammar import faults, write
 from tests.llm.lab_setup import CLAUDE, HYBRID, model_settings, rules
 from tests.llm.server import KEY, messages_server
@@ -46,8 +47,7 @@ def test_campaign_with_faults_recovers_and_completes(
     assert any(i.evaluation is not None for i in found)
     assert server.faulty
     assert spent.micro_usd >= server.micro_usd > 0
-    files = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert not [path for path in files if KEY.encode() in path.read_bytes()]
+    assert places_with(KEY, tmp_path) == []
 
 
 def test_campaign_stops_before_it_passes_its_cost_bound(tmp_path: Path) -> None:

@@ -44,12 +44,15 @@ def test_code_that_does_something_else_is_told_from_its_description(tmp_path: Pa
         campaign = asyncio.run(finished(lab, spec))
         artifact = lab.artifacts.get(campaign.id, "descriptions/iter_1.json")
         found = json.loads(b"".join(lab.artifacts.read(artifact)))
+        report = b"".join(lab.artifacts.read(lab.artifacts.get(campaign.id, "report.md")))
         patch = lab.artifacts.get(campaign.id, "patches/iter_1.diff")
         (iteration,) = lab.repository.list_iterations(campaign.id)
     assert not found["fits"]
     assert found["problem"] == ""
     assert 0 < found["differing"] <= found["sessions"] == 50
     assert found["first_difference"] >= "2020-01-15"
+    row = f"| 1 | 50 | {found['differing']} | {found['first_difference']} | {found['trades']} |"
+    assert row.encode() in report
     assert patch.size_bytes > 0
     assert iteration.candidate.described_by
     assert iteration.candidate.contract == ""

@@ -181,6 +181,17 @@ def test_missing_key_asks_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert server.seen == []
 
 
+def test_endpoint_that_needs_no_key_gets_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)  # not ours to send
+    with (
+        messages_server(key="") as server,
+        open_door(tmp_path, server, key="", needs_key=False) as door,
+    ):
+        assert door.models.ask(a_call()).text == "hello"
+
+
 def test_structured_answer_carries_the_schema_of_our_model(tmp_path: Path) -> None:
     with messages_server() as server, open_door(tmp_path, server) as door:
         door.models.ask(a_call(answer=Greeting))

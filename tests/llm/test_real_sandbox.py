@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from tests.llm.canary import places_with
 from tests.llm.grammar import a_form
 from tests.llm.server import KEY, PRICES, Seen, messages_server
 
@@ -25,15 +26,16 @@ MICRO = 1_000_000
 
 def author(seen: Seen) -> str:
     dice = random.Random(seen.number)
+    # The key wherever a model can write, as if the endpoint had told it.
     match seen.body["output_config"]["format"]["schema"]["title"]:
         case "Brief":
             names = ("thesis", "mechanism", "expected_regime", "invalidation")
-            return json.dumps(dict.fromkeys(names, "Trends persist."))
+            return json.dumps(dict.fromkeys(names, f"Trends persist, says {KEY}."))
         case "CritiqueForm":
-            return json.dumps({"reason": "Trade less."})
-    form = a_form(dice)
+            return json.dumps({"reason": f"Trade less than {KEY}."})
+    form = a_form(dice) | {"thesis": f"Trends persist, says {KEY}."}
     contract = load_contract(contract_document(ContractForm.model_validate(form), STRUCTURE))
-    return json.dumps({"code": compile_to_zipline(contract), "contract": form})
+    return json.dumps({"code": f"# {KEY}\n{compile_to_zipline(contract)}", "contract": form})
 
 
 def stratlab(environment: dict[str, str], *arguments: str) -> dict:
@@ -51,23 +53,27 @@ def stratlab(environment: dict[str, str], *arguments: str) -> dict:
     return json.loads(done.stdout)
 
 
+def docker(*arguments: str) -> str:
+    return subprocess.run(
+        ["docker", *arguments], capture_output=True, text=True, check=False
+    ).stdout
+
+
 class ContainerWatch(threading.Thread):
-    """Keeps what the engine says of every container it sees, its environment included."""
+    """Keeps what the engine says of every member it sees, its environment included."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
         self.ended = threading.Event()
-        self.seen = ""
+        self.members: dict[str, dict] = {}
 
     def run(self) -> None:
         while not self.ended.wait(0.3):
-            names = subprocess.run(
-                ["docker", "ps", "-q"], capture_output=True, text=True, check=False
-            ).stdout.split()
+            names = docker("ps", "-q", "--filter", "label=org.stratlab.kind=member").split()
             if names:
-                self.seen += subprocess.run(
-                    ["docker", "inspect", *names], capture_output=True, text=True, check=False
-                ).stdout
+                # One that is gone meanwhile leaves the others in the answer.
+                for member in json.loads(docker("inspect", *names)):
+                    self.members[member["Id"]] = member
 
 
 @pytest.mark.timeout(2400)
@@ -110,8 +116,13 @@ def test_campaign_of_a_model_runs_in_containers_and_replays_in_others(
     compared = json.loads((folder / "descriptions" / "iter_1.json").read_text())
     assert compared["fits"], compared
     assert compared["sessions"] > 1000
-    assert "stratlab" in watch.seen
-    written = [*us_daily_home.rglob("*"), *tmp_path.rglob("*")]
-    holding = [path for path in written if path.is_file() and KEY.encode() in path.read_bytes()]
-    assert holding == []
-    assert KEY not in watch.seen
+    assert watch.members
+    assert all("Env" in member["Config"] for member in watch.members.values())
+    assert KEY not in repr(watch.members)
+    # Reports and tear sheets are among what was written, and say what the model said without it.
+    for campaign_name in (name, replay["replay"].removeprefix("campaigns/")):
+        files = us_daily_home / "reports" / "campaigns" / campaign_name
+        assert "[redacted]" in (files / "iterations" / "iter_1.json").read_text()
+        assert (files / "tear_sheet.html").stat().st_size > 0
+        assert (files / "report.md").stat().st_size > 0
+    assert places_with(KEY, us_daily_home, tmp_path) == []

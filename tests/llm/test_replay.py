@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from tests.llm.server import messages_server
 from tests.llm.test_campaign import finished
 from tests.suites.small_lab import small_lab, small_spec
 
-from stratlab.campaigns.replay import FILE_NAME
+from stratlab.campaigns.replay import FILE_NAME, compare
 from stratlab.domain.campaign import Campaign, CampaignState
 from stratlab.domain.errors import WrongStateError
 from stratlab.domain.strategy import GeneratorKind
@@ -31,6 +33,12 @@ async def replayed(lab, original: str, request: str = "again") -> Campaign:
 def comparison(lab, replay: Campaign) -> dict:
     artifact = lab.artifacts.get(replay.id, FILE_NAME)
     return json.loads(b"".join(lab.artifacts.read(artifact)))
+
+
+def copied(original: tuple[Path, Campaign], folder: Path) -> tuple[Path, Campaign]:
+    """Return a home of the same content that a test may change; "again" may be used up in it."""
+    home, campaign = original
+    return Path(shutil.copytree(home, folder / "home")), campaign
 
 
 @pytest.fixture(scope="module", params=[HYBRID, CLAUDE])
@@ -64,8 +72,49 @@ def test_replay_without_an_endpoint_is_identical(original) -> None:
     assert spent.calls == 0
 
 
-def test_recording_that_was_changed_is_named_by_its_iteration(original) -> None:
-    home, campaign = original
+def test_replay_reads_no_result_of_the_original_and_names_the_one_that_differs(
+    original, tmp_path: Path
+) -> None:
+    home, campaign = copied(original, tmp_path)
+    with closing(sqlite3.connect(home / "stratlab.db")) as connection, connection:
+        iteration, trial, document = connection.execute(
+            "SELECT iteration, trial_id, document FROM results WHERE campaign_id = ?"
+            " AND purpose = 'search' ORDER BY iteration DESC, trial_index LIMIT 1",
+            [campaign.id],
+        ).fetchone()
+        stored = json.loads(document) | {"orders_digest": "0" * 64}
+        connection.execute(
+            "UPDATE results SET document = ? WHERE trial_id = ?", [json.dumps(stored), trial]
+        )
+    with small_lab(home, models=model_settings(home, NOBODY, key="")) as lab:
+        replay = asyncio.run(replayed(lab, campaign.id, "once more"))
+        found = comparison(lab, replay)
+    # What it did is what the original did, not what is now said to have happened.
+    assert replay.result_hash == campaign.result_hash
+    assert not found["is_identical"]
+    (difference,) = found["differences"]
+    assert (difference["iteration"], difference["part"]) == (iteration, "trials")
+    assert len({difference["original"], difference["replay"]}) == 2
+
+
+def test_replay_in_a_container_of_the_original_is_not_identical(original, tmp_path: Path) -> None:
+    home, campaign = copied(original, tmp_path)
+    with small_lab(home, models=model_settings(home, NOBODY, key="")) as lab:
+        replay = asyncio.run(replayed(lab, campaign.id, "once more"))
+        assert compare(lab.repository, replay).is_identical
+        for each in (campaign, replay):
+            (first, *_) = (i for i in lab.repository.list_iterations(each.id) if i.results)
+            result = first.results[0]
+            ran = replace(result, sandbox=replace(result.sandbox, member_id="m1"))
+            with lab.repository.transaction() as transaction:
+                transaction.save_result(each.id, first.number, ran)
+        shared = compare(lab.repository, replay)
+    assert shared.shared_members == ("m1",)
+    assert not shared.is_identical
+
+
+def test_recording_that_was_changed_is_named_by_its_iteration(original, tmp_path: Path) -> None:
+    home, campaign = copied(original, tmp_path)
     with closing(sqlite3.connect(home / "stratlab.db")) as connection, connection:
         rows = connection.execute(
             "SELECT digest, call, document FROM recordings WHERE campaign_id = ?"

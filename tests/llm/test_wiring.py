@@ -35,6 +35,23 @@ def test_key_comes_from_a_private_file(tmp_path: Path) -> None:
     assert api_key(other) == "other"
 
 
+@pytest.mark.parametrize(
+    ("llm", "key", "expected"),
+    [
+        ({}, "", False),
+        ({}, KEY, True),
+        ({"key_file": "/run/key"}, "", True),
+        ({"endpoint": "http://127.0.0.1:9"}, "", False),
+        ({"endpoint": "http://127.0.0.1:9", "needs_key": False}, "", True),
+    ],
+)
+def test_models_are_set_up_by_a_key_or_an_endpoint_that_needs_none(
+    tmp_path: Path, llm: dict[str, object], key: str, expected: bool
+) -> None:
+    settings = Settings(home=tmp_path, llm=LlmSettings(**llm), anthropic_api_key=key)
+    assert settings.can_ask_models is expected
+
+
 def test_every_default_model_has_a_price() -> None:
     llm = LlmSettings()
     table = price_table(llm)

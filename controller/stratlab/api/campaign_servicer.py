@@ -31,6 +31,7 @@ from stratlab.domain.access import Role
 from stratlab.domain.campaign import Campaign, CampaignSpec
 from stratlab.domain.errors import InvalidInputError
 from stratlab.domain.events import Event
+from stratlab.domain.strategy import GeneratorKind
 from stratlab.generation import templates_for
 from stratlab_proto.v1 import campaign_service_pb2 as pb
 from stratlab_proto.v1 import campaign_service_pb2_grpc as rpc
@@ -45,12 +46,16 @@ class CampaignServicer(rpc.CampaignServiceServicer):
     Args:
         backend: The lab behind the API.
         runtime: Container runtime of specifications that name none.
+        generator: Who writes the strategies of specifications that do not say it.
         stats: Figures about campaigns.
     """
 
-    def __init__(self, backend: Backend, runtime: str, stats: StatsOfRevisions) -> None:
+    def __init__(
+        self, backend: Backend, runtime: str, generator: GeneratorKind, stats: StatsOfRevisions
+    ) -> None:
         self._backend = backend
         self._runtime = runtime
+        self._generator = generator
         self._stats = stats
 
     async def CreateCampaign(
@@ -216,7 +221,7 @@ class CampaignServicer(rpc.CampaignServiceServicer):
     async def _checked(self, message: pb.CampaignSpec) -> CampaignSpec:
         spec = parse_spec(spec_fields(message))
         data_set = await asyncio.to_thread(self._backend.market_data.get, spec.data_set)
-        spec = with_server_defaults(spec, data_set, self._runtime)
+        spec = with_server_defaults(spec, data_set, self._runtime, self._generator)
         # A search that could generate nothing is refused before it is stored.
         await asyncio.to_thread(templates_for, spec)
         return spec

@@ -20,6 +20,7 @@ from stratlab.api.network import Network
 from stratlab.api.strategy_servicer import StrategyServicer
 from stratlab.campaigns.stats import StatsOfRevisions
 from stratlab.domain.errors import AlreadyExistsError, InfrastructureError
+from stratlab.domain.strategy import GeneratorKind
 from stratlab_proto.v1 import (
     backtest_service_pb2,
     backtest_service_pb2_grpc,
@@ -76,6 +77,7 @@ class ApiServer:
         address: ``unix:/path``.
         network: The TCP listener; None for none.
         runtime: Container runtime of requests that name none.
+        generator: Who writes the strategies of campaigns that do not say it.
         call_seconds: The longest a unary call may take.
         drain_seconds: Time that running calls get when the server stops.
     """
@@ -87,6 +89,7 @@ class ApiServer:
         address: str,
         network: Network | None = None,
         runtime: str = "runc",
+        generator: GeneratorKind = GeneratorKind.FACTOR_GRAPH,
         call_seconds: float = 60.0,
         drain_seconds: float = 5.0,
     ) -> None:
@@ -94,6 +97,7 @@ class ApiServer:
         self._address = address
         self._network = network
         self._runtime = runtime
+        self._generator = generator
         self._drain_seconds = drain_seconds
         self._lifetimes = Lifetimes(call_seconds)
         self._resources = contextlib.AsyncExitStack()
@@ -180,7 +184,7 @@ class ApiServer:
         )
         stats = StatsOfRevisions(self._backend.repository)
         campaign_service_pb2_grpc.add_CampaignServiceServicer_to_server(
-            CampaignServicer(self._backend, self._runtime, stats), server
+            CampaignServicer(self._backend, self._runtime, self._generator, stats), server
         )
         backtest_service_pb2_grpc.add_BacktestServiceServicer_to_server(
             BacktestServicer(self._backend, self._runtime), server

@@ -147,7 +147,7 @@ class _SpecDocument(_Document):
     prompt: str = Field(default="", max_length=20_000)
     constraints: tuple[_Sentence, ...] = Field(default=(), max_length=100)
     timeframes: tuple[_Name, ...] = Field(default=(), max_length=10)
-    generator: GeneratorKind = _SPEC.generator
+    generator: GeneratorKind = GeneratorKind.AUTO
     templates: tuple[_Name, ...] = Field(default=(), max_length=100)
     parameter_space: dict[_Identifier, tuple[float, float, float]] = Field(
         default={}, max_length=100
@@ -241,8 +241,8 @@ def parse_spec(fields: Mapping[str, object]) -> CampaignSpec:
 
     Args:
         fields: Named as in :class:`stratlab.domain.campaign.CampaignSpec`; None switches a gate
-            or stop rule off. ``markets``, ``timeframes`` and ``runtime`` may stay empty: the server
-            fills them.
+            or stop rule off. ``markets``, ``timeframes`` and ``runtime`` may stay empty, and
+            ``generator`` may be ``auto``: the server fills them.
 
     Raises:
         InvalidSpecError: A field is unknown or has a wrong value; names it.
@@ -263,19 +263,23 @@ def parse_spec(fields: Mapping[str, object]) -> CampaignSpec:
     )
 
 
-def with_server_defaults(spec: CampaignSpec, data_set: DataSet, runtime: str) -> CampaignSpec:
-    """Return the specification with empty markets, timeframes and runtime filled in.
+def with_server_defaults(
+    spec: CampaignSpec, data_set: DataSet, runtime: str, generator: GeneratorKind
+) -> CampaignSpec:
+    """Return the specification with everything filled in that was left to the server.
 
     Args:
         spec: A valid specification.
         data_set: The one it names; all of its symbols together are the default market.
         runtime: The server's default container runtime.
+        generator: Who writes the strategies of a specification that does not say it.
     """
     return dataclasses.replace(
         spec,
         markets=spec.markets or (data_set.symbols,),
         timeframes=spec.timeframes or (data_set.timeframe,),
         runtime=spec.runtime or runtime,
+        generator=generator if spec.generator is GeneratorKind.AUTO else spec.generator,
     )
 
 

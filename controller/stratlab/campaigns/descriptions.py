@@ -5,6 +5,7 @@ trial, repriced by the host. Both start with the same capital and pay the same c
 which does what its contract says has the same daily returns.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import final
@@ -63,6 +64,32 @@ def check_description(
         return _compared(campaign, candidate.described_by, first, artifacts, market_data)
     except (InvalidInputError, NotFoundError) as error:
         return DescriptionCheck(first.spec.trial_id, problem=error.message)
+
+
+def description_section(found: Mapping[int, Mapping[str, object]]) -> str:
+    """Return the report's section about free code and its descriptions, "" where there is none.
+
+    Args:
+        found: Fields of a :class:`DescriptionCheck` by number of the iteration.
+    """
+    if not found:
+        return ""
+    rows = "".join(_row(number, check) for number, check in sorted(found.items()))
+    return (
+        "\n## Free code against its description\n\n"
+        "The contract that an author gave with its code, computed by the host on the same prices: "
+        "sessions with another return, and closed round trips of both.\n\n"
+        "| # | sessions | that differ | the first | trades | described |\n"
+        f"|--:|--:|--:|---|--:|--:|\n{rows}"
+    )
+
+
+def _row(number: int, check: Mapping[str, object]) -> str:
+    if check["problem"]:
+        return f"| {number} | not compared | | | | |\n"
+    names = ("sessions", "differing", "first_difference", "trades", "described_trades")
+    cells = " | ".join("" if check[name] is None else str(check[name]) for name in names)
+    return f"| {number} | {cells} |\n"
 
 
 def _compared(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import final
 
 from stratlab.campaigns.patches import candidate_patch
+from stratlab.domain.errors import InvalidInputError
 from stratlab.domain.generation import GenerationRequest
 from stratlab.domain.points import Point, registry_digest
 from stratlab.domain.ports import Generator
@@ -41,12 +42,18 @@ def draft_candidate(
     """Return the candidate for an iteration; takes as long as its parameters are screened.
 
     Raises:
-        InvalidInputError: No valid candidate could be made.
-        NothingNovelError: It repeats an earlier one.
+        InvalidInputError: No valid candidate could be made; names the language model that was
+            asked for it, if one was.
+        NothingNovelError: It repeats an earlier one; the same.
     """
-    screened = screen.screen(request, generator.generate(request))
+    made = generator.generate(request)
+    try:
+        screened = screen.screen(request, made)
+        similarity = refuse_repetition(screened.candidate, TRIED.of(request))
+    except InvalidInputError as error:
+        error.data |= {"model": made.lineage.model, "prompt": made.lineage.prompt}
+        raise
     candidate, lineage = screened.candidate, screened.candidate.lineage
-    similarity = refuse_repetition(candidate, TRIED.of(request))
     parents = [
         summary.candidate
         for summary in request.history

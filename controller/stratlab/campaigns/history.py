@@ -66,6 +66,7 @@ class History:
             max_drawdown=train.max_drawdown if train is not None else None,
             duplicate_of=iteration.duplicate_of,
             screened_out=iteration.screening is not None and not iteration.screening.passed,
+            model=iteration.model,
         )
 
     def _rank(self, sharpe: float | None) -> str:

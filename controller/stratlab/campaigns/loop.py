@@ -123,13 +123,20 @@ class CampaignLoop:
                 draft_candidate, generator, self._workshop.parameters, request
             )
         except NothingNovelError as error:
-            return self._ended(replace(iteration, failure=str(error)), error.reason)
+            return self._ended(_not_generated(iteration, error), error.reason)
         except InvalidInputError as error:
-            return self._ended(replace(iteration, failure=str(error)), "GENERATION_FAILED")
+            return self._ended(_not_generated(iteration, error), "GENERATION_FAILED")
+        lineage = draft.candidate.lineage
         return Step(
             CampaignState.CODE_GENERATED,
             "CANDIDATE_GENERATED",
-            iteration=replace(iteration, candidate=draft.candidate, patch=draft.patch),
+            iteration=replace(
+                iteration,
+                candidate=draft.candidate,
+                patch=draft.patch,
+                model=lineage.model,
+                prompt=lineage.prompt,
+            ),
             events=[(EventKind.CANDIDATE_GENERATED, draft.payload)],
             points=draft.points,
         )
@@ -317,3 +324,13 @@ class CampaignLoop:
         return GenerationRequest(
             self._campaign, iteration, tuple(self._history.summaries), critique
         )
+
+
+def _not_generated(iteration: Iteration, error: InvalidInputError) -> Iteration:
+    told = error.data
+    return replace(
+        iteration,
+        failure=str(error),
+        model=told.get("model", ""),
+        prompt=told.get("prompt", ""),
+    )

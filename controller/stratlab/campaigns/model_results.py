@@ -20,15 +20,17 @@ class ModelResult:
 
     Attributes:
         model: Name.
-        prompt: Template and version.
-        written: Candidates.
-        screened, ran, traded: How many of them passed screening, had a trial that succeeded, and
+        prompt: Template and version; of an iteration without a candidate that at which it failed.
+        asked: Iterations.
+        written: How many of them have a candidate.
+        screened, ran, traded: How many of those passed screening, had a trial that succeeded, and
             made a round trip in one.
         passed: How many passed every gate.
     """
 
     model: str
     prompt: str
+    asked: int
     written: int
     screened: int
     ran: int
@@ -40,14 +42,14 @@ def model_results(iterations: Sequence[Iteration]) -> list[ModelResult]:
     """Return the results by model and prompt, sorted by name."""
     groups: defaultdict[tuple[str, str], list[Iteration]] = defaultdict(list)
     for iteration in iterations:
-        if iteration.candidate is not None and iteration.candidate.lineage.model:
-            lineage = iteration.candidate.lineage
-            groups[lineage.model, lineage.prompt].append(iteration)
+        if iteration.model:
+            groups[iteration.model, iteration.prompt].append(iteration)
     return [
         ModelResult(
             model=model,
             prompt=prompt,
-            written=len(group),
+            asked=len(group),
+            written=sum(i.candidate is not None for i in group),
             screened=sum(i.screening is not None and i.screening.passed for i in group),
             ran=sum(map(_ran, group)),
             traded=sum(map(_traded, group)),
@@ -70,12 +72,12 @@ def _lines(iterations: Sequence[Iteration], spent: Spent) -> Iterator[str]:
         f"{spent.calls} calls, {spent.tokens} tokens, {spent.micro_usd / _MICRO:.4f} US dollars; "
         "calls whose end nobody saw counted in full.\n"
     )
-    yield "| model | prompt | written | screened | ran | traded | passed every gate |"
-    yield "|---|---|---|---|---|---|---|"
+    yield "| model | prompt | asked | written | screened | ran | traded | passed every gate |"
+    yield "|---|---|--:|--:|--:|--:|--:|--:|"
     for found in model_results(iterations):
-        shares = [found.screened, found.ran, found.traded, found.passed]
-        cells = " | ".join(f"{count} ({count / found.written:.0%})" for count in shares)
-        yield f"| {found.model} | {found.prompt} | {found.written} | {cells} |"
+        counts = [found.written, found.screened, found.ran, found.traded, found.passed]
+        shares = " | ".join(f"{count} ({count / found.asked:.0%})" for count in counts)
+        yield f"| {found.model} | {found.prompt} | {found.asked} | {shares} |"
     nothing = [i for i in iterations if i.candidate is None]
     yield f"\n{len(nothing)} iterations led to no candidate."
     for iteration in nothing:

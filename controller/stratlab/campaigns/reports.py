@@ -5,9 +5,10 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime
+from pathlib import Path
 from typing import final
 
-from stratlab.campaigns.descriptions import check_description
+from stratlab.campaigns.descriptions import check_description, description_section
 from stratlab.campaigns.history import all_iterations
 from stratlab.campaigns.model_results import model_section
 from stratlab.campaigns.replay import FILE_NAME as REPLAY_NAME
@@ -117,8 +118,18 @@ class Reports:
         points = self._repository.point_counts(campaign.id)
         text = campaign_report(campaign, iterations, hall_of_fame, caveats, points, openings)
         text += model_section(iterations, self._repository.ledger().spent(campaign.id))
+        text += description_section(self._descriptions(campaign.id))
         # Last: its presence says that all the others are there.
         self._put(campaign, REPORT_NAME, "text/markdown", text)
+
+    def _descriptions(self, campaign_id: str) -> dict[int, dict[str, object]]:
+        return {
+            int(Path(file.name).stem.removeprefix("iter_")): json.loads(
+                b"".join(self._artifacts.read(file))
+            )
+            for file in self._artifacts.list(campaign_id)
+            if file.name.startswith("descriptions/")
+        }
 
     def _data_set(self, campaign: Campaign) -> DataSet | None:
         # After a crash a report may be written when the data of a final campaign are gone.

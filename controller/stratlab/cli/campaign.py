@@ -31,7 +31,11 @@ _ConstraintOption = Annotated[
 ]
 _GeneratorOption = Annotated[
     str | None,
-    typer.Option("--generator", help="template, factor_graph, hybrid or claude [factor_graph]."),
+    typer.Option(
+        "--generator",
+        help="hybrid, claude, factor_graph or template [hybrid where the controller has a key for "
+        "a language model, else factor_graph].",
+    ),
 ]
 _TemplateOption = Annotated[
     list[str] | None, typer.Option("--template", help="Template to start from; repeatable [all].")
@@ -318,7 +322,8 @@ def _run(settings: "Settings", spec: "pb.CampaignSpec", *, as_json: bool) -> Non
 
     with server_or_lab(settings) as client:
         campaign = client.create_campaign(spec)
-        print_note(f"Campaign {_id(campaign)} is created.")
+        generator = plain(campaign)["spec"]["generator"]
+        print_note(f"Campaign {_id(campaign)} is created; generator {generator}.")
         try:
             follow(client, campaign, stop_when_paused=True)
         except KeyboardInterrupt:

@@ -19,7 +19,7 @@ from stratlab.domain.errors import ServerUnreachableError
 from stratlab.domain.events import Event
 from stratlab.domain.flag import Flag
 from stratlab.domain.ports import Artifacts, ProgressListener, Repository
-from stratlab.domain.strategy import ScreeningReport
+from stratlab.domain.strategy import GeneratorKind, ScreeningReport
 from stratlab.domain.trial import TrialProgress
 from stratlab.market_data import Catalogue
 from stratlab.screening import SubprocessScreener
@@ -127,6 +127,7 @@ def _server(
         address=address,
         network=network,
         runtime=settings.sandbox.runtime,
+        generator=(GeneratorKind.HYBRID if settings.can_ask_models else GeneratorKind.FACTOR_GRAPH),
         call_seconds=settings.server.call_seconds,
         drain_seconds=settings.server.drain_seconds,
     )

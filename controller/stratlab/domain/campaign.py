@@ -281,6 +281,8 @@ class Iteration:
         duplicate_of: Hash of the better elite whose daily train returns it repeats, "" for none.
         validation_rank: What the critic was told of its validation: "top", "middle", "bottom"
             third of the campaign so far, "" for nothing.
+        model: Language model that was asked for the candidate, "" for none.
+        prompt: Version of the prompt that it answered, or failed at.
     """
 
     campaign_id: str
@@ -297,6 +299,8 @@ class Iteration:
     failure: str = ""
     duplicate_of: str = ""
     validation_rank: str = ""
+    model: str = ""
+    prompt: str = ""
 
 
 @final

@@ -24,6 +24,7 @@ class IterationSummary:
         turnover, max_drawdown: On the train tier, None when undefined.
         duplicate_of: Hash of the better elite whose daily train returns it repeats, "" for none.
         screened_out: Whether screening rejected the candidate.
+        model: Language model that was asked for the candidate, "" for none.
     """
 
     number: int
@@ -36,6 +37,7 @@ class IterationSummary:
     max_drawdown: float | None = None
     duplicate_of: str = ""
     screened_out: bool = False
+    model: str = ""
 
 
 @final

@@ -10,8 +10,12 @@ from stratlab.domain.trial import Parameters
 
 @final
 class GeneratorKind(StrEnum):
-    """Who writes the strategy."""
+    """Who writes the strategy.
 
+    ``AUTO`` stands in specifications on their way to the server only, which stores what it became.
+    """
+
+    AUTO = "auto"
     TEMPLATE = "template"
     FACTOR_GRAPH = "factor_graph"
     CLAUDE = "claude"

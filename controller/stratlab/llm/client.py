@@ -29,6 +29,7 @@ class Endpoint:
     Attributes:
         url: Base address.
         key: Secret; "" when there is none.
+        needs_key: Whether nobody is asked without one.
         seconds: The longest that one request may take.
         is_streamed: Whether answers are streamed.
         is_structured: Whether the endpoint takes JSON schemas; else they are part of the prompt.
@@ -36,6 +37,7 @@ class Endpoint:
 
     url: str
     key: str = field(repr=False)
+    needs_key: bool = True
     seconds: float = 120.0
     is_streamed: bool = False
     is_structured: bool = True
@@ -103,27 +105,31 @@ class ModelClient:
             self._client = None
 
     async def _exchange(self, body: dict[str, Any]) -> Answer:
+        from anthropic import Omit  # noqa: PLC0415 - keeps start-up fast
+
         messages = self._sdk().messages
+        headers = {} if self._endpoint.key else {"Authorization": Omit()}
         if self._endpoint.is_streamed:
             snapshot = None
-            async with messages.stream(**body) as stream:
+            async with messages.stream(**body, extra_headers=headers) as stream:
                 async for _ in stream:
                     snapshot = stream.current_message_snapshot
             # A stream that is cut raises nothing: its message has no stop reason, if there is one.
             if snapshot is None:
                 raise ValueError("the stream holds no message")
             return read_answer(snapshot.model_dump_json())
-        response = await messages.with_raw_response.create(**body)
+        response = await messages.with_raw_response.create(**body, extra_headers=headers)
         return read_answer(await response.read())
 
     def _sdk(self) -> "AsyncAnthropic":
-        if not self._endpoint.key:
+        if self._endpoint.needs_key and not self._endpoint.key:
             # The SDK would look for keys elsewhere, and raise a TypeError when it finds none.
             raise CallFailedError(Cause.NO_KEY, "there is no key for the language model")
         if self._client is None:
             from anthropic import AsyncAnthropic  # noqa: PLC0415 - keeps start-up fast
 
             self._client = AsyncAnthropic(
+                # Never None, with which it would send a key of its own finding.
                 api_key=self._endpoint.key,
                 base_url=self._endpoint.url,
                 max_retries=0,

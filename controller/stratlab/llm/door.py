@@ -131,6 +131,8 @@ class Door:
                 f"the cassette of campaign {account.replay_of} has no answer to {call.place}",
                 hint="The replay asks something else than the campaign did.",
                 cause="NOT_RECORDED",
+                model=call.model,
+                prompt=call.prompt.version,
             )
         price = await self._price(call)
         body = self._client.body(call.model, call.prompt)
@@ -264,4 +266,9 @@ class Door:
 
 
 def _failed(call: Call, message: str, cause: str) -> ModelFailedError:
-    return ModelFailedError(f"the language model failed at {call.place}: {message}", cause=cause)
+    return ModelFailedError(
+        f"the language model failed at {call.place}: {message}",
+        cause=cause,
+        model=call.model,
+        prompt=call.prompt.version,
+    )

@@ -35,7 +35,10 @@ class Specification(Arguments):
     markets: list[list[str]] = Field(
         default=[], description="Symbols traded together, set by set; empty for all together."
     )
-    generator: GeneratorKind = GeneratorKind.FACTOR_GRAPH
+    generator: GeneratorKind = Field(
+        default=GeneratorKind.AUTO,
+        description="auto: hybrid where the lab can ask a language model, else factor_graph.",
+    )
     templates: list[str] = Field(default=[], description="To start from; empty for all.")
     parameter_points: _Count = Field(default=0, description="Per candidate; 0: the default.")
     screen_points: _Count | None = Field(
@@ -68,13 +71,14 @@ def to_message(given: Specification) -> pb.CampaignSpec:
         constraints=given.constraints,
         data_set=given.data_set,
         markets=[pb.MarketSet(symbols=symbols) for symbols in given.markets],
-        generator=pb.GeneratorKind.Value(f"GENERATOR_KIND_{given.generator.name}"),
         templates=given.templates,
         parameter_points=given.parameter_points,
         capital=given.capital,
         seed=given.seed,
         arms=[pb.ReferenceArm.Value(f"REFERENCE_ARM_{arm.name}") for arm in given.arms],
     )
+    if given.generator is not GeneratorKind.AUTO:
+        message.generator = pb.GeneratorKind.Value(f"GENERATOR_KIND_{given.generator.name}")
     if given.sampler is not None:
         sampler = pb.ParameterSearch.Sampler.Value(f"SAMPLER_{given.sampler.name}")
         message.parameter_search.sampler = sampler

@@ -19,6 +19,7 @@ from stratlab.domain.strategy import GeneratorKind
 from stratlab_proto.v1 import campaign_service_pb2 as pb
 
 GENERATORS = {
+    GeneratorKind.AUTO: pb.GENERATOR_KIND_UNSPECIFIED,
     GeneratorKind.TEMPLATE: pb.GENERATOR_KIND_TEMPLATE,
     GeneratorKind.FACTOR_GRAPH: pb.GENERATOR_KIND_FACTOR_GRAPH,
     GeneratorKind.CLAUDE: pb.GENERATOR_KIND_CLAUDE,

@@ -217,7 +217,12 @@ class Author:
             )
             answer = self._ask(job, name, prompt)
             if answer.stop_reason == "refusal":
-                raise ModelFailedError(f"the model refused at {name}", cause="REFUSED")
+                raise ModelFailedError(
+                    f"the model refused at {name}",
+                    cause="REFUSED",
+                    model=job.model,
+                    prompt=prompt.version,
+                )
             try:
                 return make(read(_whole(answer)))
             except (ValueError, InvalidInputError) as error:
@@ -228,6 +233,8 @@ class Author:
         raise ModelFailedError(
             f"the model did not get {step} right in {MAX_REPAIRS + 1} tries: {problems}",
             cause="NOT_REPAIRED",
+            model=job.model,
+            prompt=prompts.version(step),
         )
 
     def _ask(self, job: Job, name: str, prompt: Prompt) -> Answer:
@@ -242,7 +249,13 @@ class Author:
         try:
             return self._models.ask(call)
         except BudgetExhaustedError as error:
-            raise ModelFailedError(error.message, hint=error.hint, cause=error.reason) from None
+            raise ModelFailedError(
+                error.message,
+                hint=error.hint,
+                cause=error.reason,
+                model=job.model,
+                prompt=prompt.version,
+            ) from None
 
     def _stable(self) -> str:
         return prompts.fill("stable", quote_rule=QUOTE_RULE, surface=self._surface())

@@ -24,8 +24,8 @@ def choose_model(
 ) -> str:
     """Return who is asked next: a function of the past alone, so a replay chooses the same.
 
-    An iteration without a candidate counts for the model that was chosen then, which follows
-    from the iterations before it.
+    An iteration without a candidate counts for the model that was asked in vain; one in which
+    none was asked counts for none.
 
     Args:
         models: Names, in the order of their first turns.
@@ -35,10 +35,10 @@ def choose_model(
     rewards: dict[str, list[float]] = {model: [] for model in models}
     dearest = max((prices[model].output for model in models if model in prices), default=0)
     for summary in history:
-        author = summary.candidate.lineage.model if summary.candidate else _next(models, rewards)
-        if author in rewards:
-            price = prices[author].output / dearest if author in prices and dearest else 0.0
-            rewards[author].append(worth(summary) * (1.0 - PRICE_WEIGHT * price))
+        asked = summary.model
+        if asked in rewards:
+            price = prices[asked].output / dearest if asked in prices and dearest else 0.0
+            rewards[asked].append(worth(summary) * (1.0 - PRICE_WEIGHT * price))
     return _next(models, rewards)
 
 

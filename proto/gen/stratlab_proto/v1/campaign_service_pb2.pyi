@@ -30,7 +30,7 @@ class _GeneratorKind:
 class _GeneratorKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_GeneratorKind.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     GENERATOR_KIND_UNSPECIFIED: _GeneratorKind.ValueType  # 0
-    """FACTOR_GRAPH."""
+    """HYBRID where the server can ask a language model, else FACTOR_GRAPH; what it became is stored."""
     GENERATOR_KIND_TEMPLATE: _GeneratorKind.ValueType  # 1
     """Built-in templates with varied parameters."""
     GENERATOR_KIND_FACTOR_GRAPH: _GeneratorKind.ValueType  # 2
@@ -44,7 +44,7 @@ class GeneratorKind(_GeneratorKind, metaclass=_GeneratorKindEnumTypeWrapper):
     """Who writes the strategies."""
 
 GENERATOR_KIND_UNSPECIFIED: GeneratorKind.ValueType  # 0
-"""FACTOR_GRAPH."""
+"""HYBRID where the server can ask a language model, else FACTOR_GRAPH; what it became is stored."""
 GENERATOR_KIND_TEMPLATE: GeneratorKind.ValueType  # 1
 """Built-in templates with varied parameters."""
 GENERATOR_KIND_FACTOR_GRAPH: GeneratorKind.ValueType  # 2
