@@ -14,7 +14,7 @@ from stratlab.evaluation.promotion import RULES, judge_promotion
 from stratlab.evaluation.statistics.excess import joined
 from stratlab.evaluation.trial_count import count_trials
 from stratlab.evaluation.verdict import reach_verdict
-from stratlab.selftest.arms import Arm, Budget, generator_of, spec_of
+from stratlab.selftest.arms import Arm, Budget, critic_of, generator_of, spec_of
 from stratlab.selftest.fast.campaign import run_campaign
 from stratlab.selftest.fast.examination import examine, finalist_returns
 from stratlab.selftest.fast.market import NAME, WorldMarket
@@ -25,11 +25,11 @@ from stratlab.selftest.worlds.world import tier_rows
 SMALL = Budget(4, 10)
 
 
-def _campaign(recipe, arm=Arm.COUNTED, budget=SMALL):
+def _campaign(recipe, arm=Arm.COUNTED, budget=SMALL, critic=None):
     world = make_world(recipe)
     market = WorldMarket(world)
     spec = spec_of(arm, budget, world.panel.symbols, recipe.seed)
-    return run_campaign(spec, market, generator_of(arm, spec)), market
+    return run_campaign(spec, market, generator_of(arm, spec), critic or critic_of(arm)), market
 
 
 @pytest.fixture(scope="module")

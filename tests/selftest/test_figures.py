@@ -5,15 +5,25 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binom
+from rich.console import Console
+from scipy.stats import binom, ttest_rel
 
 from stratlab.domain.gates import VerdictKind
-from stratlab.selftest.arms import Arm
+from stratlab.generation import load_templates
+from stratlab.selftest.arms import RIVALS, Arm
+from stratlab.selftest.comparison import compare, comparisons_of
 from stratlab.selftest.figures import Truth, clopper_pearson, summarise
 from stratlab.selftest.measuring import Measurement
-from stratlab.selftest.plan import EFFECTS, NOISE, STRONG, Size, groups_of
+from stratlab.selftest.plan import (
+    EFFECTS,
+    NOISE,
+    STRONG,
+    Size,
+    critic_groups_of,
+    groups_of,
+)
 from stratlab.selftest.promises import broken_promises
-from stratlab.selftest.report import as_document
+from stratlab.selftest.report import as_comparison_table, as_document
 from stratlab.selftest.running import table_of
 from stratlab.selftest.worlds import Recipe, WorldKind
 
@@ -114,6 +124,68 @@ def test_table_has_a_line_for_each_group_and_for_all_effects_together():
     rows = table_of(groups, [_measured(0, len(g.recipes)) for g in groups])
     assert len(rows) == len(groups) + 1
     assert rows[-1].name == EFFECTS
-    document = as_document(rows, ["a"], "ci", 0)
+    document = as_document(rows, (), ["a"], "ci", 0)
     assert document["ok"] is False
     assert document["rows"][0]["promoted"]["value"] == 0.0
+
+
+def _earning(*holdouts, arm=Arm.LAB):
+    (one,) = _measured(0, 1, arm)
+    return [replace(one, finalist_holdout=earned, oracle_holdout=2.0) for earned in holdouts]
+
+
+CRITIC, RANDOM = (0.2, None, 1.1, -0.3, 0.7), (0.9, 0.4, 1.1, 0.5, 0.6)
+
+
+def test_difference_is_that_of_a_paired_test_and_may_be_negative():
+    pairs = list(zip(_earning(*CRITIC), _earning(*RANDOM, arm=Arm.MUTATION), strict=True))
+    line = compare("momentum", STRONG, Arm.MUTATION, pairs)
+    # Whoever ends with nothing holds the benchmark.
+    expected = ttest_rel([earned or 0.0 for earned in CRITIC], RANDOM).confidence_interval(0.95)
+    assert line.difference == pytest.approx(-1.8 / 5)
+    assert (line.low, line.high) == pytest.approx((expected.low, expected.high))
+    assert (line.critic_earned, line.rival_earned) == pytest.approx((1.7 / 5, 3.5 / 5))
+    assert (line.won.count, line.lost.count, line.worlds) == (1, 3, 5)
+    assert line.won == clopper_pearson(1, 5)
+
+
+def test_one_pair_has_no_interval():
+    pairs = [(*_earning(0.5), *_earning(0.1, arm=Arm.MUTATION))]
+    line = compare("momentum", STRONG, Arm.MUTATION, pairs)
+    assert line.difference == pytest.approx(0.4)
+    assert line.low is line.high is None
+
+
+def test_critic_and_rivals_have_the_same_worlds_and_budget():
+    for size in Size:
+        groups = critic_groups_of(size)
+        asked = {(g.name, g.sharpe): (g.recipes, g.budget) for g in groups}
+        assert all(asked[g.name, g.sharpe] == (g.recipes, g.budget) for g in groups)
+        arms = {(g.name, g.sharpe, g.arm) for g in groups}
+        assert len(arms) == len(groups) == len(asked) * (1 + len(RIVALS))
+        # Until every template had its turn, critics have no say.
+        assert all(g.budget.iterations > len(load_templates()) for g in groups)
+    assert {sharpe for _, sharpe, _ in arms} >= {1.0, 2.0}
+
+
+def test_report_tells_what_the_critic_is_worth_also_when_it_does_harm():
+    groups = critic_groups_of(Size.FULL)
+    better = {Arm.LAB: 0.5, Arm.EVOLUTION: 0.5, Arm.MUTATION: 1.5}
+    measured = [_earning(*[better[g.arm]] * len(g.recipes), arm=g.arm) for g in groups]
+    lines = comparisons_of(groups, measured)
+    harm = [line for line in lines if line.rival is Arm.MUTATION]
+    assert {line.difference for line in harm} == {-1.0}
+    assert [(line.name, line.sharpe) for line in harm[-3:]] == [
+        (EFFECTS, 1.0),
+        (EFFECTS, STRONG),
+        (EFFECTS, None),
+    ]
+    assert harm[-1].worlds == sum(len(g.recipes) for g in groups if g.arm is Arm.LAB)
+    assert all(line.won.count == line.lost.count == 0 for line in lines if line not in harm)
+    document = as_document((), lines, (), "full", 0)["critic"]
+    assert [entry["difference"] for entry in document] == [line.difference for line in lines]
+    assert document[-1]["lost"]["value"] == 1.0
+    console = Console(width=200)
+    with console.capture() as printed:
+        console.print(as_comparison_table(lines))
+    assert "-1.00..-1.00" in printed.get()

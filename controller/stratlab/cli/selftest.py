@@ -31,40 +31,51 @@ def selftest(
             "--sandboxed", help="Instead: a few whole campaigns in containers, and leaks."
         ),
     ] = False,
+    critic: Annotated[
+        bool, typer.Option("--critic", help="Only this: the critic against random mutation.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Search made-up worlds whose truth is known, and tell how often the lab was right.
 
     Worlds of noise and traps, in which nothing is to be found, tell how often it promotes by
-    mistake; worlds with a planted effect how often it finds it. Ends with 1 when the lab does not
-    keep what it promises of these rates, and with 5 when it accepted a strategy that reads the
-    future.
+    mistake; worlds with a planted effect how often it finds it, and whether its critic finds more
+    than random mutation at the same budget. Ends with 1 when the lab does not keep what it promises
+    of these rates, and with 5 when it accepted a strategy that reads the future.
     """
     if sandboxed:
         raise typer.Exit(_run_sandboxed(settings_of(context), as_json=as_json))
-    from stratlab.selftest.plan import Size, groups_of
+    from stratlab.selftest.comparison import comparisons_of
+    from stratlab.selftest.plan import Size, critic_groups_of, groups_of
     from stratlab.selftest.promises import broken_promises
-    from stratlab.selftest.report import as_document, as_table
+    from stratlab.selftest.report import as_comparison_table, as_document, as_table
     from stratlab.selftest.running import run_groups, table_of
 
     if size not in set(Size):
         raise InvalidInputError(
             f"--size {size!r}: unknown", hint=f"Choose among {', '.join(Size)}."
         )
-    groups = groups_of(Size(size), seed)
+    groups = () if critic else groups_of(Size(size), seed)
+    paired = critic_groups_of(Size(size), seed)
     with progress_bar("searching worlds", quiet=as_json) as show:
         measured = run_groups(
-            groups, workers or os.cpu_count() or 1, lambda done, total: show(done / total)
+            [*groups, *paired],
+            workers or os.cpu_count() or 1,
+            lambda done, total: show(done / total),
         )
-    rows = table_of(groups, measured)
+    rows = table_of(groups, measured[: len(groups)])
+    comparisons = comparisons_of(paired, measured[len(groups) :])
     broken = broken_promises(rows, Size(size))
     if as_json:
-        print_json(as_document(rows, broken, size, seed))
+        print_json(as_document(rows, comparisons, broken, size, seed))
     else:
-        print_table(as_table(rows))
+        if rows:
+            print_table(as_table(rows))
+        print_line("The critic against random mutation, by the Sharpe ratio on the holdout:")
+        print_table(as_comparison_table(comparisons))
         for sentence in broken:
             print_line(f"not kept: {sentence}")
-        if not broken:
+        if rows and not broken:
             print_line("Every promise is kept.")
     raise typer.Exit(ExitCode.STRATEGY if broken else ExitCode.OK)
 

@@ -10,7 +10,7 @@ from stratlab.domain.statistics import SharpeEstimate
 from stratlab.evaluation.statistics.sharpe import estimate_sharpe
 from stratlab.evaluation.trial_count import count_trials
 from stratlab.evaluation.verdict import finalist_of, reach_verdict
-from stratlab.selftest.arms import Arm, Budget, generator_of, spec_of
+from stratlab.selftest.arms import Arm, Budget, critic_of, generator_of, spec_of
 from stratlab.selftest.fast.campaign import FastCampaign, run_campaign
 from stratlab.selftest.fast.examination import examine, finalist_returns
 from stratlab.selftest.fast.market import WorldMarket
@@ -60,13 +60,17 @@ class Measurement:
         return self.verdict is VerdictKind.PROMOTE_CANDIDATE
 
     @property
+    def earned(self) -> float:
+        """Sharpe ratio on the holdout of what the search ended with: the benchmark without one."""
+        return self.finalist_holdout or 0.0
+
+    @property
     def regret(self) -> float:
         """Sharpe ratio on the holdout that the oracle had more than what was promoted.
 
         Whoever promotes nothing holds the benchmark, whose excess is 0.
         """
-        earned = self.finalist_holdout if self.is_promoted else 0.0
-        return self.oracle_holdout - (earned or 0.0)
+        return self.oracle_holdout - (self.earned if self.is_promoted else 0.0)
 
 
 def measure(recipe: Recipe, arm: Arm, budget: Budget) -> Measurement:
@@ -75,7 +79,7 @@ def measure(recipe: Recipe, arm: Arm, budget: Budget) -> Measurement:
     world = make_world(recipe)
     market = WorldMarket(world)
     spec = spec_of(arm, budget, world.panel.symbols, recipe.seed)
-    found = run_campaign(spec, market, generator_of(arm, spec))
+    found = run_campaign(spec, market, generator_of(arm, spec), critic_of(arm))
     examination = examine(found, market)
     verdict = reach_verdict(found.iterations, examination, found.stop_reason)
     open_rules = [rule.name for rule in verdict.rules if rule.status is not RuleStatus.PASSED]

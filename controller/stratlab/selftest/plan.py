@@ -6,7 +6,7 @@ from enum import StrEnum
 from itertools import cycle, islice
 from typing import final
 
-from stratlab.selftest.arms import Arm, Budget
+from stratlab.selftest.arms import RIVALS, Arm, Budget
 from stratlab.selftest.figures import Truth
 from stratlab.selftest.worlds.world import NULL_KINDS, PLANTED_KINDS, Recipe, WorldKind
 
@@ -82,6 +82,22 @@ _COUNTS = {
 }
 
 
+@final
+@dataclass(frozen=True, slots=True)
+class _Pairs:
+    # Worlds with one effect and ratio that are searched with the critic and without.
+    budget: Budget
+    sharpes: tuple[float, ...]
+    count: int
+
+
+# Until every template had its turn, critics have no say.
+_PAIRS = {
+    Size.CI: _Pairs(Budget(8, 1), (STRONG,), 1),
+    Size.FULL: _Pairs(Budget(20, 1), (1.0, STRONG), 6),
+}
+
+
 def groups_of(size: Size, first_seed: int = 0) -> tuple[Group, ...]:
     """Return what is measured.
 
@@ -91,6 +107,16 @@ def groups_of(size: Size, first_seed: int = 0) -> tuple[Group, ...]:
     """
     counts = _COUNTS[size]
     return (*_noise(counts, first_seed), *_effects(counts, first_seed), *_traps(counts, first_seed))
+
+
+def critic_groups_of(size: Size, first_seed: int = 0) -> tuple[Group, ...]:
+    """Return what is measured to compare the critic with random mutation: the same worlds by both.
+
+    Args:
+        size: How much.
+        first_seed: Of every kind of world.
+    """
+    return tuple(_paired(_PAIRS[size], first_seed))
 
 
 def _noise(counts: _Counts, seed: int) -> Iterator[Group]:
@@ -106,6 +132,14 @@ def _effects(counts: _Counts, seed: int) -> Iterator[Group]:
             for kind in PLANTED_KINDS:
                 recipes = tuple(Recipe(kind, seed + n, sharpe) for n in range(count))
                 yield Group(kind.value, Truth.ALPHA, arm, sharpe, counts.budget, recipes)
+
+
+def _paired(pairs: _Pairs, seed: int) -> Iterator[Group]:
+    for sharpe in pairs.sharpes:
+        for kind in PLANTED_KINDS:
+            recipes = tuple(Recipe(kind, seed + n, sharpe) for n in range(pairs.count))
+            for arm in (Arm.LAB, *RIVALS):
+                yield Group(kind.value, Truth.ALPHA, arm, sharpe, pairs.budget, recipes)
 
 
 def _traps(counts: _Counts, seed: int) -> Iterator[Group]:

@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, final
 
-from stratlab.campaigns.critic import RuleCritic
 from stratlab.campaigns.feedback import write_feedback
 from stratlab.campaigns.hall_of_fame import admit
 from stratlab.campaigns.history import History
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from stratlab.domain.campaign import CampaignSpec, HallOfFameEntry
-    from stratlab.domain.ports import Generator
+    from stratlab.domain.ports import Critic, Generator
     from stratlab.domain.strategy import Candidate
     from stratlab.domain.trial import TrialResult
     from stratlab.search.parameters import ScoredPoint
@@ -59,7 +58,7 @@ class FastCampaign:
 
 
 def run_campaign(
-    spec: "CampaignSpec", market: "WorldMarket", generator: "Generator"
+    spec: "CampaignSpec", market: "WorldMarket", generator: "Generator", critic: "Critic"
 ) -> FastCampaign:
     """Run a campaign until its stop rule; a function of its arguments.
 
@@ -71,6 +70,7 @@ def run_campaign(
         spec: With a bound on the iterations.
         market: Its world.
         generator: Writes candidates with contracts.
+        critic: Says what it changes next.
     """
     campaign = Campaign(
         id="selftest",
@@ -80,7 +80,7 @@ def run_campaign(
         created_at=_THEN,
         updated_at=_THEN,
     )
-    trials, critic, history = FastTrials(campaign, market), RuleCritic(), History()
+    trials, history = FastTrials(campaign, market), History()
     screen = RandomScreen(market, spec, trials.judge)
     iterations: list[Iteration] = []
     points: list[Point] = []
