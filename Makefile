@@ -89,10 +89,11 @@ test: setup gvisor-if-possible clients check ## Every test at CI size, Docker an
 abuse: setup ## Run the abuse suite against this host (RUNTIME=runsc for gVisor)
 	@$(BIN)/stratlab doctor --abuse --runtime $(or $(RUNTIME),runc)
 
-soak: setup gvisor-if-possible clients ## The same suites at full size, resumable with pytest's cache; then the selftest
+soak: setup gvisor-if-possible clients ## The same suites at full size, resumable with pytest's cache; then the selftests
 	@mkdir -p $(HOME_DIR)
 	@STRATLAB_TEST_SIZE=full $(BIN)/pytest --stepwise -m "not postgres" --timeout 3600
 	@$(BIN)/stratlab selftest --size full
+	@$(BIN)/stratlab selftest --sandboxed
 
 bench: setup ## Measure; prints tables, asserts nothing (NAME=store runs one)
 	@for file in benchmarks/$(or $(NAME),*).py; do \
