@@ -25,8 +25,8 @@ MICRO = 1_000_000
 
 
 def author(seen: Seen) -> str:
+    # The key stands wherever a model can write, as if the endpoint had told it.
     dice = random.Random(seen.number)
-    # The key wherever a model can write, as if the endpoint had told it.
     match seen.body["output_config"]["format"]["schema"]["title"]:
         case "Brief":
             names = ("thesis", "mechanism", "expected_regime", "invalidation")
