@@ -1,6 +1,7 @@
 """Trials beside each other in one container: bounded, complete, and nobody pays for another."""
 
 import asyncio
+import re
 from pathlib import Path
 
 import pytest
@@ -112,19 +113,21 @@ async def test_trial_that_stalls_in_company_is_not_charged_unheard(
 
 
 async def test_bad_point_that_kills_its_member_never_ends_the_others(tmp_path: Path) -> None:
+    work = batch(trial("a"), trial("b", parameters={"bad": 1}), trial("c"), trial("d"))
+
     class Killer(Juggler):
         async def __call__(self, channel: Channel) -> None:
             await channel.greet()
             while (run := await channel.next_run()) is not None:
                 await channel.start_trial(run.trial_id)
-                if run.trial_id == "b":
+                if "bad" in run.parameters_json:
                     await asyncio.sleep(0.05)
                     return
                 await channel.finish(run.trial_id)
 
     async with sandbox(tmp_path, Killer(), members=2, sweep_processes=2) as (made, engine):
         engine.exit_state = ContainerState(False, 139, False, "")
-        claims = await made.run(WORK, lambda _: None)
+        claims = await made.run(work, lambda _: None)
     assert [claim.trial_id for claim in claims] == ["a", "b", "c", "d"]
     outcomes = {claim.trial_id: claim.outcome for claim in claims}
     assert outcomes.pop("b") is Outcome.SIGNAL
@@ -136,13 +139,26 @@ async def test_first_trial_runs_alone_until_it_is_judged(tmp_path: Path) -> None
 
     async def judge(claim: TrialClaim) -> bool:
         assert claim.trial_id == "a"
-        assert juggler.asked == ["a"]
+        assert len(juggler.asked) == 1
         return True
 
     async with sandbox(tmp_path, juggler, members=2, sweep_processes=2) as (made, _):
         claims = await made.run(WORK, lambda _: None, judge)
     assert [claim.outcome for claim in claims] == [Outcome.SUCCEEDED] * 4
     assert juggler.most == 2
+
+
+async def test_container_is_told_names_that_tell_it_nothing(tmp_path: Path) -> None:
+    juggler, seen = Juggler(), set[str]()
+    work = batch(*(trial(f"c1-0003-000-cut{number:02d}") for number in range(3)))
+    async with sandbox(tmp_path, juggler, members=2) as (made, _):
+        claims = await made.run(work, lambda progress: seen.add(progress.trial_id))
+        again = await made.run(work, lambda _: None)
+    assert [claim.trial_id for claim in claims] == [each.trial_id for each in work.trials]
+    assert [claim.trial_id for claim in again] == [each.trial_id for each in work.trials]
+    assert len(set(juggler.asked)) == 6
+    assert all(re.fullmatch("[0-9a-f]{16}", name) for name in juggler.asked)
+    assert seen <= {each.trial_id for each in work.trials}
 
 
 async def test_container_of_a_sweep_has_room_for_every_lane(tmp_path: Path) -> None:

@@ -1,7 +1,10 @@
 """Turns an iteration into the sentences that the next one learns from: training figures only."""
 
+import builtins
+
 from stratlab.domain.campaign import Evaluation, Feedback, Iteration
 from stratlab.domain.gates import GateResult
+from stratlab.domain.market import Tier
 from stratlab.domain.metrics import Metrics
 from stratlab.domain.strategy import ScreeningReport, Severity
 from stratlab.domain.trial import Outcome, TrialResult
@@ -29,7 +32,8 @@ def write_feedback(iteration: Iteration) -> Feedback:
     evaluation = iteration.evaluation
     if evaluation is not None and iteration.failure:
         diagnosis, fix = "the causality test before the hall of fame", "decide by past bars alone"
-        return _failure(iteration.failure, diagnosis, fix)
+        # What follows the outcome names an order and a day, perhaps of the validation tier.
+        return _failure(iteration.failure.partition(":")[0], diagnosis, fix)
     if evaluation is None or evaluation.train is None:
         reason = iteration.failure or "the trials gave no metrics"
         return _failure(reason, "nothing could be measured", "trade at least once")
@@ -49,17 +53,30 @@ def _screening(report: ScreeningReport) -> Feedback:
 
 
 def _trial(result: TrialResult) -> Feedback:
-    failure = result.failure
+    failure, window = result.failure, result.spec.window
+    rule = RULE_OF_OUTCOME.get(result.outcome)
+    fix = rule.hint if rule else "change the strategy"
+    if window.tier is not Tier.TRAIN:
+        return _beyond_train(result, fix)
     if failure is None:
-        return _failure(
-            f"{result.outcome}: {result.reason}",
-            f"trial {result.spec.index} on the {result.spec.window.tier} tier",
-            rule.hint if (rule := RULE_OF_OUTCOME.get(result.outcome)) else "change the strategy",
-        )
+        place = f"trial {result.spec.index} on the {window.tier} tier"
+        return _failure(f"{result.outcome}: {result.reason}", place, fix)
     place = (
         f"line {failure.line}: {failure.text.strip()}" if failure.line else "outside its own code"
     )
     return _failure(f"{failure.type}: {failure.message}", place, "correct this line")
+
+
+def _beyond_train(result: TrialResult, fix: str) -> Feedback:
+    # A strategy may raise with whatever it has seen, under any name; reasons name host figures.
+    failure, place = (
+        result.failure,
+        f"trial {result.spec.index} on the {result.spec.window.tier} tier",
+    )
+    if failure is None:
+        return _failure(result.outcome.value, place, fix)
+    error = failure.type if failure.type in dir(builtins) else "an exception of its own"
+    return _failure(error, f"{place}, line {failure.line}", "correct this line")
 
 
 def _success(evaluation: Evaluation, train: Metrics) -> Feedback:

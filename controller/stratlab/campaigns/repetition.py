@@ -69,34 +69,49 @@ async def repeat(sandbox: Sandbox, suspect: Suspect, announce: Announce) -> Repe
     return Repetition(tuple(claim.log for claim in claims), len(claims), difference)
 
 
-async def repeat_on(
-    sandbox: Sandbox, suspect: Suspect, runtime: str, known: Repetition
-) -> Repetition:
-    """Run the first trial on another runtime too, and return all repetitions.
+async def run_elsewhere(
+    sandbox: Sandbox, suspect: Suspect, runtime: str, announce: Announce
+) -> TrialClaim | None:
+    """Run the first trial on another runtime too.
 
     Args:
         sandbox: Runs it.
         suspect: Whose trial.
-        runtime: Another container runtime, left out where this host has none of that name or
-            cannot prove its limits, or where the trial takes too much there; "" for none.
-        known: Repetitions on the suspect's own runtime.
+        runtime: Another container runtime; "" for none.
+        announce: Told of the re-run before it begins.
+
+    Returns:
+        None where this host has no such runtime or cannot prove its limits, or where the trial
+        takes too much there.
 
     Raises:
         UnavailableError: A trial cannot be run at all.
         EngineError: The engine refused.
     """
     if runtime in {"", suspect.runtime}:
-        return known
+        return None
     spec = rerun_of(suspect.results[0].spec, runtime)
+    await uninterrupted(lambda: announce([spec]))
     try:
         (claim,) = await run_again(sandbox, suspect, [spec], runtime)
     except SandboxNotReadyError:
-        return known
-    if claim.outcome in NO_ANSWER:
-        return known
-    found = _first_difference(known.logs[0], claim.log)
+        return None
+    return None if claim.outcome in NO_ANSWER else claim
+
+
+def compared(repeated: Repetition, elsewhere: TrialClaim | None, runtime: str) -> Repetition:
+    """Return repetitions with that of the first trial on another runtime.
+
+    Args:
+        repeated: On the suspect's own runtime.
+        elsewhere: What :func:`run_elsewhere` returned.
+        runtime: The other one.
+    """
+    if elsewhere is None:
+        return repeated
+    found = _first_difference(repeated.logs[0], elsewhere.log)
     difference = found and f"on {runtime} orders are others: {found}"
-    return replace(known, count=known.count + 1, difference=difference)
+    return replace(repeated, count=repeated.count + 1, difference=repeated.difference or difference)
 
 
 async def _difference(

@@ -29,6 +29,7 @@ from stratlab.sandbox.dealer import Dealer
 from stratlab.sandbox.engine import DockerEngine
 from stratlab.sandbox.host_paths import HostPaths
 from stratlab.sandbox.identity import controller_id, installation_id, socket_root
+from stratlab.sandbox.opaque_names import OpaqueNames
 from stratlab.sandbox.policy import HostTraits, check_limits
 from stratlab.sandbox.pool_stats import PoolStats
 from stratlab.sandbox.readiness import Proof, Readiness
@@ -235,6 +236,13 @@ class DockerSandbox:
             return []
         check_batch(batch)
         refuse_holdout(batch)
+        names = OpaqueNames.of(batch)
+        claims = await self._run(names.batch, names.listener(on_progress), names.judge(judge_first))
+        return [names.claim(claim) for claim in claims]
+
+    async def _run(
+        self, batch: TrialBatch, on_progress: ProgressListener, judge_first: FirstJudge | None
+    ) -> list[TrialClaim]:
         proof = await self.prove(batch.runtime)
         check_limits(batch.limits, proof.host)
         self._dealer.know_host(proof.memory_mib)
@@ -284,7 +292,10 @@ class DockerSandbox:
             InvalidSourceError: The source cannot be sent.
             DataSetNotFoundError: No such data set.
         """
-        return await self._sealed.run(batch, await self.prove(batch.runtime), on_progress)
+        check_batch(batch)
+        names, proof = OpaqueNames.of(batch), await self.prove(batch.runtime)
+        claims = await self._sealed.run(names.batch, proof, names.listener(on_progress))
+        return [names.claim(claim) for claim in claims]
 
     def _sites(self, proof: Proof, batch: TrialBatch) -> tuple[Site, Site | None]:
         # With what comes next: a campaign whose candidate does well in training validates it.

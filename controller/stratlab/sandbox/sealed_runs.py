@@ -8,7 +8,7 @@ from stratlab.domain.errors import InvalidSpecError
 from stratlab.domain.market import MarketSet
 from stratlab.domain.ports import MarketData, ProgressListener
 from stratlab.domain.trial import Engine, TrialBatch, TrialClaim, TrialSpec
-from stratlab.sandbox.attempts import Attempts, check_batch
+from stratlab.sandbox.attempts import Attempts
 from stratlab.sandbox.containers import Site
 from stratlab.sandbox.dealer import Dealer
 from stratlab.sandbox.member import MemberReport
@@ -45,11 +45,10 @@ class SealedRuns:
         """Do what :meth:`stratlab.domain.sealed.SealedSandbox.run_sealed` promises.
 
         Args:
-            batch: What to run.
+            batch: What to run, checked.
             proof: That the limits hold.
             on_progress: Told of every sign of life.
         """
-        check_batch(batch)
         limits = replace(
             batch.limits,
             cpu_seconds=batch.limits.cpu_seconds * PATIENCE,
