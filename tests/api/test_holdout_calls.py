@@ -20,7 +20,9 @@ async def test_get_includes_rules_and_openings_of_the_holdout(
 ) -> None:
     add_campaigns(lab, 1)
     add_iterations(lab, "c0001", 1)
-    judged = replace(VERDICT, rules=judge_promotion(an_examination(statistics=some_statistics())))
+    judged = replace(
+        VERDICT, rules=judge_promotion(an_examination(statistics=some_statistics()), ())
+    )
     with lab.repository.transaction() as transaction:
         transaction.open_holdout(
             replace(SUBJECT, campaign_id="c0001"),

@@ -1,7 +1,7 @@
 """Campaigns on a small lab: who is admitted, who sees the holdout, and what is written down."""
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -9,12 +9,14 @@ from tests.suites.examination_suite import NOTHING, some_statistics
 from tests.suites.scripted_desks import ScriptedCausality, ScriptedStatistics
 from tests.suites.small_lab import SmallLab, small_lab, small_spec
 
-from stratlab.domain.campaign import Campaign, CampaignState, HallOfFameTier, StopRules
-from stratlab.domain.errors import NotFoundError, WrongStateError
+from stratlab.domain.campaign import Campaign, CampaignState, HallOfFameTier, Iteration, StopRules
+from stratlab.domain.errors import LimitExceededError, NotFoundError, WrongStateError
 from stratlab.domain.events import EventKind
 from stratlab.domain.examination import CheckName, HoldoutMode
 from stratlab.domain.gates import Gates, RuleStatus, VerdictKind
 from stratlab.domain.market import Tier
+from stratlab.domain.ports import ProgressListener
+from stratlab.domain.robustness import Robustness
 from stratlab.domain.statistics import SharpeBound
 from stratlab.domain.trial import Outcome, TrialPurpose
 from stratlab.store.audit import verify_audit
@@ -286,6 +288,31 @@ async def test_outage_in_the_loop_pauses_the_campaign_and_opens_nothing_twice(
         assert ended.verdict is not None
         assert ended.verdict.kind is VerdictKind.PROMOTE_CANDIDATE
         assert len(lab.repository.holdout_openings()) == 1
+
+
+@dataclass
+class EndlessRobustness:
+    """Meets a limit of ours on whatever it looks at."""
+
+    async def examine(
+        self, campaign: Campaign, iteration: Iteration, notify: ProgressListener
+    ) -> Robustness:
+        raise LimitExceededError("open orders were looked at too often")
+
+
+async def test_check_that_exceeds_a_limit_was_not_made_and_the_campaign_goes_on(
+    tmp_path: Path,
+) -> None:
+    with small_lab(tmp_path, **GOOD, robustness=EndlessRobustness(), holdout_sign=1) as lab:
+        campaign = await run(lab)
+        assert campaign.state is CampaignState.COMPLETED, campaign.state_reason
+        assert campaign.verdict is not None
+        # What is only reported keeps nobody from a promotion.
+        assert campaign.verdict.kind is VerdictKind.PROMOTE_CANDIDATE
+        (opening,) = lab.repository.holdout_openings()
+        found = lab.repository.examination(campaign.id, opening.subject.iteration)
+        assert found is not None
+        assert "looked at too often" in found.failures[CheckName.ROBUSTNESS]
 
 
 async def test_entry_of_an_earlier_version_is_tested_before_it_leads(tmp_path: Path) -> None:

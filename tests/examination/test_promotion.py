@@ -69,7 +69,7 @@ def with_bound(lower: float) -> Examination:
 
 
 def statuses(examination: Examination) -> tuple[RuleStatus, ...]:
-    rules = judge_promotion(examination)
+    rules = judge_promotion(examination, ())
     assert tuple(rule.name for rule in rules) == RULES
     assert all(rule.evidence for rule in rules)
     return tuple(rule.status for rule in rules)
@@ -147,12 +147,12 @@ def test_leak_is_counted_and_a_re_run_that_failed_has_no_value() -> None:
     cut = CausalityCut(("A",), an_opening().at.date(), CutReason.PROFIT, Outcome.LOOKAHEAD, 3, "x")
     fine = replace(cut, outcome=Outcome.SUCCEEDED)
     leak = CausalityEvidence(Outcome.LOOKAHEAD, "order 3 differs", (cut, fine, cut))
-    rule = judge_promotion(perfect(causality=leak))[0]
+    rule = judge_promotion(perfect(causality=leak), ())[0]
     assert (rule.status, rule.value, rule.evidence) == (FAILED, 2.0, "order 3 differs")
     unstable = CausalityEvidence(Outcome.NONDETERMINISTIC, "other orders")
-    assert judge_promotion(perfect(causality=unstable))[0].value == 1.0
+    assert judge_promotion(perfect(causality=unstable), ())[0].value == 1.0
     slow = CausalityEvidence(Outcome.TIMEOUT_WALL, "too slow")
-    rule = judge_promotion(perfect(causality=slow))[0]
+    rule = judge_promotion(perfect(causality=slow), ())[0]
     assert (rule.status, rule.value) == (FAILED, None)
 
 
@@ -167,27 +167,27 @@ def test_inconclusive_statistic_passes_no_rule_and_fails_none() -> None:
     unknown = replace(unknown, deflated=replace(unknown.deflated, raw_count=NOTHING))
     examination = perfect(statistics=unknown, holdout=some_holdout(bound=NOTHING))
     assert statuses(examination) == (PASSED, NOT_RUN, NOT_RUN, NOT_RUN)
-    assert "inconclusive: too few" in judge_promotion(examination)[1].evidence
+    assert "inconclusive: too few" in judge_promotion(examination, ())[1].evidence
     assert reach_verdict([], examination, STOP).kind is VerdictKind.ITERATE
 
 
 def test_holdout_that_could_not_be_replayed_is_a_failed_rule_without_a_value() -> None:
     forged = some_holdout(outcome=Outcome.FORGED, reason="bar 3 differs", bound=None)
-    rule = judge_promotion(perfect(holdout=forged))[-1]
+    rule = judge_promotion(perfect(holdout=forged), ())[-1]
     assert (rule.status, rule.value) == (FAILED, None)
     assert "bar 3 differs" in rule.evidence
 
 
 def test_rule_that_has_not_run_says_why() -> None:
     sealed = perfect(holdout=None)
-    manual = judge_promotion(sealed, HoldoutMode.MANUAL)[-1]
+    manual = judge_promotion(sealed, (), HoldoutMode.MANUAL)[-1]
     assert "open-holdout" in manual.evidence
     unworthy = replace(with_spa(0.9), holdout=None)
-    assert judge_promotion(unworthy)[-1].evidence == "not opened: hansen_spa did not pass"
+    assert judge_promotion(unworthy, ())[-1].evidence == "not opened: hansen_spa did not pass"
     impossible = replace(sealed, failures={CheckName.HOLDOUT: "intraday"})
-    assert judge_promotion(impossible)[-1].evidence == "intraday"
+    assert judge_promotion(impossible, ())[-1].evidence == "intraday"
     failed = perfect(statistics=None, failures={CheckName.STATISTICS: "a file is gone"})
-    assert judge_promotion(failed)[1].evidence == "a file is gone"
+    assert judge_promotion(failed, ())[1].evidence == "a file is gone"
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_rule_that_has_not_run_says_why() -> None:
 def test_holdout_is_only_for_who_passed_every_other_rule(
     examination: Examination, worthy: bool
 ) -> None:
-    assert may_open_holdout(examination) is worthy
+    assert may_open_holdout(examination, ()) is worthy
 
 
 def test_every_look_at_a_holdout_raises_the_confidence_that_it_takes() -> None:

@@ -115,7 +115,7 @@ def test_holdout_stays_shut_while_another_rule_fails():
     if examination is None:
         pytest.fail("choose a seed with a finalist")
     assert examination.holdout is None
-    statuses = {rule.name: rule.status for rule in judge_promotion(examination)}
+    statuses = {rule.name: rule.status for rule in judge_promotion(examination, ())}
     assert list(statuses) == list(RULES)
     assert RuleStatus.FAILED in statuses.values()
     assert statuses["holdout"] is RuleStatus.NOT_RUN
@@ -148,10 +148,10 @@ def test_strong_effect_is_promoted_by_the_rules_of_the_lab():
     recipe = Recipe(WorldKind.REVERSAL, 1, 4.0)
     found, market = _campaign(recipe, Arm.LAB, Budget(6, 10))
     examination = examine(found, market)
-    assert all(rule.status is RuleStatus.PASSED for rule in judge_promotion(examination))
+    assert all(rule.status is RuleStatus.PASSED for rule in judge_promotion(examination, ()))
     assert examination.holdout.opening.looks == 1
     # A candidate that read the future is not promoted, whatever its returns.
     leaking = replace(examination, causality=None)
-    assert any(rule.status is not RuleStatus.PASSED for rule in judge_promotion(leaking))
+    assert any(rule.status is not RuleStatus.PASSED for rule in judge_promotion(leaking, ()))
     verdict = reach_verdict(found.iterations, examination, found.stop_reason)
     assert verdict.kind is VerdictKind.PROMOTE_CANDIDATE

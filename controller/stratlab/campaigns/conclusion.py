@@ -10,7 +10,6 @@ from stratlab.domain.events import EventKind
 from stratlab.domain.examination import Examination
 from stratlab.domain.ports import Repository
 from stratlab.evaluation import reach_verdict
-from stratlab.evaluation.foreknowledge import without_foreknowledge
 
 
 def conclude(
@@ -25,9 +24,7 @@ def conclude(
         stop_reason: Why the search ended, one sentence.
     """
     iterations = all_iterations(repository, campaign.id)
-    verdict = without_foreknowledge(
-        reach_verdict(iterations, finalist, stop_reason, campaign.spec.holdout), iterations
-    )
+    verdict = reach_verdict(iterations, finalist, stop_reason, campaign.spec.holdout)
     examined = repository.examinations(campaign.id)
     digest = result_hash(campaign.data_digest, iterations, verdict, examined)
     payload: dict[str, object] = {

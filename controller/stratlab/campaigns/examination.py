@@ -10,6 +10,7 @@ from typing import Any, final
 import structlog
 
 from stratlab.campaigns.finalist_returns import chosen_results
+from stratlab.campaigns.history import all_iterations
 from stratlab.campaigns.holdout import Holdout
 from stratlab.campaigns.sealed_trials import SealedTrials, replayed
 from stratlab.campaigns.trials import Listener
@@ -17,7 +18,12 @@ from stratlab.campaigns.uninterrupted import uninterrupted
 from stratlab.domain.campaign import Campaign, Iteration
 from stratlab.domain.causality import CausalityDesk
 from stratlab.domain.checks import RobustnessDesk, StatisticsDesk
-from stratlab.domain.errors import IntegrityError, InvalidInputError, NotFoundError
+from stratlab.domain.errors import (
+    IntegrityError,
+    InvalidInputError,
+    LimitExceededError,
+    NotFoundError,
+)
 from stratlab.domain.events import EventKind
 from stratlab.domain.examination import (
     CausalityEvidence,
@@ -120,7 +126,10 @@ class Examiner:
             UnavailableError: Nothing can be run at all; nothing is lost.
         """
         done = await self.examine(campaign, iteration, notify)
-        if campaign.spec.holdout is HoldoutMode.MANUAL or not may_open_holdout(done):
+        if campaign.spec.holdout is HoldoutMode.MANUAL:
+            return done
+        iterations = await asyncio.to_thread(all_iterations, self._repository, campaign.id)
+        if not may_open_holdout(done, iterations):
             return done
         openings = await asyncio.to_thread(
             self._repository.holdout_openings, campaign_id=campaign.id
@@ -168,7 +177,7 @@ class Examiner:
         change: dict[str, Any]
         try:
             evidence = await make()
-        except (InvalidInputError, IntegrityError, NotFoundError) as error:
+        except (InvalidInputError, IntegrityError, LimitExceededError, NotFoundError) as error:
             # What cannot be done with what there is will not be possible later either.
             _LOG.warning("check_not_made", campaign=campaign.id, check=name, reason=str(error))
             evidence, change = None, {"failures": {**before.failures, name: str(error)}}

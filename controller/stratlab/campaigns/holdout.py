@@ -76,21 +76,26 @@ class Holdout:
             UnavailableError: Nothing can be run at all; the opening stays in the ledger.
             InvalidSpecError: The data set has no holdout, or cannot be replayed sealed.
         """
-        opening = await uninterrupted(lambda: self.open(campaign, subject, actor))
+        opening = await asyncio.to_thread(self.last_opening, subject)
+        if opening is None:
+            opening = await uninterrupted(lambda: self.open(campaign, subject, actor))
         data_set = await asyncio.to_thread(self._market_data.get, campaign.spec.data_set)
         specs = holdout_trials(campaign, subject, data_set)
         results = await self._sealed.run(campaign, iteration, specs, notify)
         return await asyncio.to_thread(self._judged, campaign, opening, results)
 
     def open(self, campaign: Campaign, subject: Subject, actor: str) -> HoldoutOpening:
-        """Enter an opening into the ledger and the audit; one that is there already is returned.
+        """Enter an opening into the ledger and the audit, or return it when it is the last already.
+
+        Whoever was opened before another candidate of the campaign is entered again, for a verdict
+        is about the last one; it is the same look.
 
         Raises:
             InvalidSpecError: The data set has no holdout.
         """
-        before = self.last_opening(subject)
-        if before is not None:
-            return before
+        before = self._repository.holdout_openings(campaign_id=campaign.id)
+        if before and before[-1].subject == subject:
+            return before[-1]
         specs = holdout_trials(campaign, subject, self._market_data.get(campaign.spec.data_set))
         now = self._clock.now()
         with self._repository.transaction() as transaction:

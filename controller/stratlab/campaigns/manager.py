@@ -62,8 +62,8 @@ class CampaignManager:
         for campaign in await asyncio.to_thread(repository.unfinished_campaigns):
             _LOG.info("campaign_continued", campaign=campaign.id, state=campaign.state.value)
             self._spawn(campaign)
-        for campaign, iteration in await asyncio.to_thread(self._second_look.unfinished):
-            self._keep(campaign.id, self._second_look.run(campaign, iteration))
+        for campaign, iterations in await asyncio.to_thread(self._second_look.unfinished):
+            self._keep(campaign.id, self._second_look.run(campaign, iterations))
         newest = await asyncio.to_thread(repository.list_campaigns, limit=_REPORTS_CHECKED)
         for campaign in newest:
             if campaign.state.is_final:
@@ -236,7 +236,7 @@ class CampaignManager:
                     f"campaign {campaign_id} is being examined", state=campaign.state
                 )
             begun = await uninterrupted(lambda: self._second_look.begin(campaign, number, actor))
-            self._keep(campaign_id, self._second_look.run(campaign, begun))
+            self._keep(campaign_id, self._second_look.run(campaign, [begun]))
             return campaign
 
     async def watch(

@@ -69,39 +69,67 @@ class SecondLook:
         self._workshop.examiner.enter_opening(campaign, subject_of(iteration), actor)
         return iteration
 
-    async def run(self, campaign: Campaign, iteration: Iteration) -> None:
+    async def run(self, campaign: Campaign, iterations: Sequence[Iteration]) -> None:
         """Make all checks that are missing, replay the holdout and store the new verdict.
 
         What cannot be done now is logged: the opening is in the ledger, and the next start, or the
         same call of the operator, goes on with it.
+
+        Args:
+            campaign: A completed one.
+            iterations: Those whose candidates are let see the holdout, one after the other.
         """
         shop = self._workshop
         notify = listener(shop.bus, campaign.id)
         try:
-            await shop.examiner.examine(campaign, iteration, notify)
-            examination = await shop.examiner.open_holdout(campaign, iteration, "", notify)
-            concluded = await uninterrupted(lambda: self._conclude(campaign, examination))
-            await asyncio.to_thread(shop.reports.after_step, concluded, None)
-        except StratlabError as error:
-            _LOG.warning("holdout_not_replayed", campaign=campaign.id, reason=str(error))
+            for iteration in iterations:
+                try:
+                    await shop.examiner.examine(campaign, iteration, notify)
+                    await shop.examiner.open_holdout(campaign, iteration, "", notify)
+                    concluded = await uninterrupted(lambda: self._conclude(campaign.id))
+                    await asyncio.to_thread(shop.reports.after_step, concluded, None)
+                except StratlabError as error:
+                    _LOG.warning("holdout_not_replayed", campaign=campaign.id, reason=str(error))
         finally:
             shop.bus.notify(campaign.id)
 
-    def unfinished(self) -> Sequence[tuple[Campaign, Iteration]]:
-        """Return what was begun and not finished when the last controller ended."""
+    def unfinished(self) -> Sequence[tuple[Campaign, Sequence[Iteration]]]:
+        """Return what was begun and not finished when the last controller ended, by campaign."""
         repository = self._workshop.repository
-        latest = {o.subject.campaign_id: o.subject for o in repository.holdout_openings()}
+        opened: dict[str, list[int]] = {}
+        for opening in repository.holdout_openings():
+            opened.setdefault(opening.subject.campaign_id, []).append(opening.subject.iteration)
         found = []
-        for subject in latest.values():
-            campaign = repository.get_campaign(subject.campaign_id)
-            examination = repository.examination(campaign.id, subject.iteration)
-            completed = campaign.state is CampaignState.COMPLETED
-            if completed and not _is_judged(campaign, examination):
-                found.append((campaign, repository.get_iteration(campaign.id, subject.iteration)))
+        for campaign_id, numbers in opened.items():
+            campaign = repository.get_campaign(campaign_id)
+            if campaign.state is not CampaignState.COMPLETED:
+                continue
+            unjudged = self._unjudged(campaign)
+            missing = [
+                repository.get_iteration(campaign_id, number)
+                for number in dict.fromkeys(numbers)
+                if not _is_done(repository.examination(campaign_id, number))
+                or (unjudged is not None and unjudged.subject.iteration == number)
+            ]
+            if missing:
+                found.append((campaign, missing))
         return found
 
-    def _conclude(self, campaign: Campaign, examination: Examination) -> Campaign:
-        shop, verdict = self._workshop, campaign.verdict
+    def _unjudged(self, campaign: Campaign) -> Examination | None:
+        # The verdict is about whoever was opened last and replayed; a crash may have come between.
+        repository = self._workshop.repository
+        for opening in reversed(repository.holdout_openings(campaign_id=campaign.id)):
+            examination = repository.examination(campaign.id, opening.subject.iteration)
+            if examination is not None and _is_done(examination):
+                return None if _is_judged(campaign, examination) else examination
+        return None
+
+    def _conclude(self, campaign_id: str) -> Campaign:
+        shop = self._workshop
+        campaign = shop.repository.get_campaign(campaign_id)
+        examination, verdict = self._unjudged(campaign), campaign.verdict
+        if examination is None:
+            return campaign
         assert verdict is not None, "a completed campaign has a verdict"
         stopped = verdict.reasons[-1].removeprefix("stopped: ")
         concluded, (kind, payload) = conclude(shop.repository, campaign, examination, stopped)
@@ -131,10 +159,12 @@ def _is_done(examination: Examination | None) -> bool:
     )
 
 
-def _is_judged(campaign: Campaign, examination: Examination | None) -> bool:
-    # The replay may be stored and the verdict not.
-    if examination is None or not _is_done(examination) or campaign.verdict is None:
-        return False
-    rules = judge_promotion(examination, campaign.spec.holdout)
-    same = campaign.verdict.candidate == examination.subject.candidate_hash
-    return same and campaign.verdict.rules == rules
+def _is_judged(campaign: Campaign, examination: Examination) -> bool:
+    verdict = campaign.verdict
+    # Once it was replayed, the rule of the holdout, which is judged last, follows from that alone.
+    holdout = judge_promotion(examination, ())[-1]
+    return (
+        verdict is not None
+        and verdict.candidate == examination.subject.candidate_hash
+        and holdout in verdict.rules
+    )

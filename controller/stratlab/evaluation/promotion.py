@@ -1,7 +1,9 @@
 """The rules of a promotion: each one's value, bound and evidence, judged one by one."""
 
+from collections.abc import Sequence
 from typing import Final
 
+from stratlab.domain.campaign import Iteration
 from stratlab.domain.examination import (
     CausalityEvidence,
     CheckName,
@@ -13,13 +15,15 @@ from stratlab.domain.examination import (
 from stratlab.domain.gates import RuleResult, RuleStatus
 from stratlab.domain.statistics import Inconclusive
 from stratlab.domain.trial import Outcome
+from stratlab.evaluation.foreknowledge import judge_foreknowledge
 
 CAUSALITY: Final = "causality"
 DEFLATED_SHARPE_RATIO: Final = "deflated_sharpe_ratio"
 HANSEN_SPA: Final = "hansen_spa"
 HOLDOUT: Final = "holdout"
 RULES: Final = (CAUSALITY, DEFLATED_SHARPE_RATIO, HANSEN_SPA, HOLDOUT)
-"""Names of the rules, in the order in which they are judged."""
+"""Names of the rules that every candidate is judged by, in their order; of what language models had
+a hand in, foreknowledge is judged too, before the holdout."""
 
 MIN_DEFLATED_SHARPE_RATIO: Final = 0.95
 MAX_SPA_P_VALUE: Final = 0.05
@@ -30,30 +34,40 @@ HOLDOUT_ERROR: Final = 0.05
 
 
 def judge_promotion(
-    examination: Examination, mode: HoldoutMode = HoldoutMode.ONCE_FOR_FINALIST
+    examination: Examination,
+    iterations: Sequence[Iteration],
+    mode: HoldoutMode = HoldoutMode.ONCE_FOR_FINALIST,
 ) -> tuple[RuleResult, ...]:
-    """Judge every rule of a promotion; those whose evidence is missing have not run.
+    """Judge every rule of a promotion, the holdout last; those without evidence have not run.
 
     Bounds are open: a deflated Sharpe ratio of exactly 0.95 fails. A statistic that is inconclusive
     has no value: it passes no rule and fails none.
 
     Args:
         examination: What is known about the candidate.
+        iterations: All of the campaign, for the candidate's ancestry.
         mode: Who opens the holdout; said where it was not opened.
     """
+    foreknowledge = judge_foreknowledge(examination.subject.candidate_hash, iterations)
     before = (
         _causality(examination.causality, examination.sealed_replay, examination),
         _deflated(examination.statistics, examination),
         _spa(examination.statistics, examination),
+        *(() if foreknowledge is None else (foreknowledge,)),
     )
     return (*before, _holdout(examination, before, mode))
 
 
-def may_open_holdout(examination: Examination) -> bool:
-    """Whether a candidate passed every rule but that of the holdout."""
+def may_open_holdout(examination: Examination, iterations: Sequence[Iteration]) -> bool:
+    """Whether a candidate passed every rule but that of the holdout.
+
+    Args:
+        examination: What is known about the candidate.
+        iterations: All of the campaign, for the candidate's ancestry.
+    """
     return all(
         rule.status is RuleStatus.PASSED
-        for rule in judge_promotion(examination)
+        for rule in judge_promotion(examination, iterations)
         if rule.name != HOLDOUT
     )
 

@@ -35,7 +35,7 @@ def reach_verdict(
     """
     stopped = f"stopped: {stop_reason}"
     if examination is not None:
-        return _of_finalist(examination, stopped, mode)
+        return _of_finalist(examination, iterations, stopped, mode)
     judged = [
         (iteration, iteration.evaluation)
         for iteration in iterations
@@ -53,8 +53,10 @@ def reach_verdict(
     return Verdict(VerdictKind.REJECT, candidate, (decisive, stopped), RULES)
 
 
-def _of_finalist(examination: Examination, stopped: str, mode: HoldoutMode) -> Verdict:
-    rules = judge_promotion(examination, mode)
+def _of_finalist(
+    examination: Examination, iterations: Sequence[Iteration], stopped: str, mode: HoldoutMode
+) -> Verdict:
+    rules = judge_promotion(examination, iterations, mode)
     subject = examination.subject
     who = f"the candidate of iteration {subject.iteration} passed every gate"
     failed = [rule for rule in rules if rule.status is RuleStatus.FAILED]

@@ -64,7 +64,7 @@ def examine(found: "FastCampaign", market: "WorldMarket") -> Examination | None:
         sealed_replay=SealedReplayEvidence(Outcome.SUCCEEDED, _COMPILED, 0),
         statistics=_statistics(found, iteration, market),
     )
-    if not may_open_holdout(examination):
+    if not may_open_holdout(examination, found.iterations):
         return examination
     return replace(examination, holdout=_holdout(found, iteration, examination.subject))
 
@@ -105,7 +105,7 @@ def _statistics(
 
 
 def _passes(evidence: StatisticsEvidence, name: str) -> bool:
-    rules = judge_promotion(Examination(_NOBODY, statistics=evidence))
+    rules = judge_promotion(Examination(_NOBODY, statistics=evidence), ())
     return any(rule.name == name and rule.status is RuleStatus.PASSED for rule in rules)
 
 
