@@ -6,6 +6,8 @@ when it is positive.
 
 from dataclasses import dataclass
 
+from stratlab.domain.market import CostModelKind
+
 _TRADER = """
 from zipline.api import order_target, get_datetime, symbol
 import numpy as np
@@ -57,17 +59,26 @@ class Attack:
         name: How it looks ahead.
         source: The strategy.
         outcome: What it must be found to be.
-        is_rare: Whether it seldom looks.
+        is_rare: Whether it seldom looks, so that all cuts are needed.
+        costs: Under which cost model it trades.
     """
 
     name: str
     source: str
     outcome: str = "LOOKAHEAD"
     is_rare: bool = False
+    costs: CostModelKind = CostModelKind.NEXT_OPEN
 
 
-def _attack(name: str, code: str, outcome: str = "LOOKAHEAD", *, is_rare: bool = False) -> Attack:
-    return Attack(name, f"{_TRADER}\n{code}", outcome, is_rare)
+def _attack(
+    name: str,
+    code: str,
+    outcome: str = "LOOKAHEAD",
+    *,
+    is_rare: bool = False,
+    costs: CostModelKind = CostModelKind.NEXT_OPEN,
+) -> Attack:
+    return Attack(name, f"{_TRADER}\n{code}", outcome, is_rare, costs)
 
 
 _BY_MOUNT = """
@@ -128,6 +139,27 @@ def is_acting(context, data):
     return now.month == 6 and now.day <= 7
 """,
         is_rare=True,
+    ),
+    _attack(
+        "dummy orders",
+        "from zipline.api import cancel_order, order\n"
+        + _BY_PORTAL
+        + """
+RESTING = {}
+
+def find_portal(context, data):
+    return context.data_portal
+
+def is_acting(context, data):
+    # Until the next order for the asset no execution at a close has earned anything.
+    for asset in filter(data.can_trade, context.assets):
+        if asset in RESTING:
+            cancel_order(RESTING[asset])
+        RESTING[asset] = order(asset, 1, limit_price=0.01)
+    now = get_datetime()
+    return now.month == 6 and now.day <= 7
+""",
+        costs=CostModelKind.ZIPLINE,
     ),
     _attack(
         "only when files are old",

@@ -31,7 +31,7 @@ IN_CI = (
 
 @pytest.mark.parametrize("attack", [*ATTACKS, DYING, CLOSING], ids=lambda attack: attack.name)
 async def test_attack_is_caught_with_its_outcome(examiner: Examiner, attack: Attack) -> None:
-    result, orders = await examiner.backtest(attack.source)
+    result, orders = await examiner.backtest(attack.source, attack.costs)
     assert result.outcome is Outcome.SUCCEEDED, result.reason
     assert orders > 0
     # With a look at one week of fifty, or at the end of one asset of six, all cuts are needed.

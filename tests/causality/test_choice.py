@@ -2,13 +2,24 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
-from tests.evaluation.hand_made import FREE, bar, day, flat, order, panel, spec
+from tests.evaluation.hand_made import (
+    FREE,
+    ZIPLINE,
+    bar,
+    bracket,
+    day,
+    flat,
+    order,
+    panel,
+    spec,
+)
 
 from stratlab.domain.causality import CausalityBudget
 from stratlab.domain.examination import CutReason
 from stratlab.domain.market import Split
-from stratlab.domain.trial import Cancel, Phase
+from stratlab.domain.trial import Cancel, Order, OrderKind, Phase
 from stratlab.evaluation.causality import (
     Decision,
     choose_cuts,
@@ -25,19 +36,47 @@ def decisions(*log, prices=RISING):
     return find_decisions(log, spec(prices, FREE), prices)
 
 
-def test_decision_to_buy_has_the_profit_until_the_next_decision():
-    bought, sold = decisions(order(1, 1, 100), order(2, 3, -100))
-    # Bought at the open of row 2, where the price is 20 already.
-    assert (bought.cut, bought.profit, bought.bars) == (bar(1), 0.0, 2)
-    early, _ = decisions(order(1, 0, 100), order(2, 3, -100))
-    assert early.profit == pytest.approx(1000.0)
-    # Sold at 20 at the open of row 4; who kept them lost 10 for each.
-    assert sold.profit == pytest.approx(1000.0)
+def test_bought_shares_count_by_their_gain_and_sold_ones_by_the_loss_avoided():
+    bought, sold = decisions(order(1, 0, 100), order(2, 3, -100))
+    # Bought at 10 at the open of row 1; the price is 20 from row 2 on.
+    assert (bought.cut, bought.profits, bought.bars) == (bar(0), (0, 1000, 1000), (1, 2, 2))
+    # Sold at 20 at the open of row 4; who kept them lost 10 for each in row 5.
+    assert (sold.cut, sold.profits, sold.bars) == (bar(3), (0, 1000, 1000), (1, 2, 2))
 
 
-def test_decision_that_did_worse_than_nothing_has_a_loss():
-    held, *_ = decisions(order(1, 3, 100))
-    assert held.profit == pytest.approx(-1000.0)
+def test_decision_that_only_loses_has_no_profit():
+    (held,) = decisions(order(1, 3, 100))
+    assert held.profits == (0, 0, 0)
+
+
+def test_gain_counts_whenever_the_price_is_at_its_best_within_a_horizon():
+    # Below what was paid after one bar, after five and after twenty.
+    prices = panel({"AAA": flat(10, 10, 9, 12, *[8] * 30), "BBB": flat(*[5] * 34)})
+    (found,) = decisions(order(1, 0, 100), prices=prices)
+    assert (found.profits, found.bars) == ((0, 200, 200), (1, 3, 3))
+
+
+def test_zipline_fill_counts_from_the_close_after_it():
+    prices = panel({"AAA": flat(10, 10, 11, 9, 9, 9, 9, 9), "BBB": flat(*[5] * 8)})
+    (found,) = find_decisions([order(1, 0, 100)], spec(prices, ZIPLINE), prices)
+    assert found.profits[0] == pytest.approx(100 * (11 - 10.005))
+    assert found.bars == (2, 2, 2)
+
+
+def test_orders_of_one_bar_are_one_decision_and_what_they_offset_is_none():
+    (found,) = decisions(order(1, 0, 900), order(2, 0, -800))
+    assert found.profits == (0, 1000, 1000)
+
+
+def test_leg_that_is_executed_later_hides_nothing_of_its_entry():
+    prices = panel({"AAA": flat(10, 10, 12, *[20] * 9), "BBB": flat(*[5] * 12)})
+    (found,) = decisions(*bracket(0, 100, take=2), prices=prices)
+    assert (found.profits, found.bars[1:]) == ((0, 1000, 1000), (3, 3))
+
+
+def test_order_that_is_not_executed_is_no_decision():
+    never = order(1, 0, 100, OrderKind.LIMIT, limit_price=0.01)
+    assert decisions(never) == ()
 
 
 def test_decisions_of_a_split_count_what_shares_were_worth():
@@ -46,8 +85,59 @@ def test_decisions_of_a_split_count_what_shares_were_worth():
         splits=[Split(bar(3), "AAA", 0.5)],
     )
     bought, sold = decisions(order(1, 0, 100), order(2, 2, -200), prices=prices)
-    assert bought.profit == pytest.approx(1000.0)
-    assert sold.profit == pytest.approx(0.0)
+    assert bought.profits == pytest.approx((0, 1000, 1000))
+    assert sold.profits == pytest.approx((0, 0, 0))
+
+
+def dummies(labels):
+    """An order in every bar that is never executed, of every symbol."""
+    return [
+        Order(0, label, Phase.BAR, symbol, 1, OrderKind.LIMIT, limit_price=0.01)
+        for label in labels
+        for symbol in ("AAA", "BBB")
+    ]
+
+
+def peeks(prices, *, by_day):
+    """Orders of who knows three closes ahead, and labels of the bars in which they were placed.
+
+    Args:
+        prices: What it trades, in June alone.
+        by_day: Whether it buys only before days whose close is not above their open.
+    """
+    log, held = [], {}
+    labels = prices.bars.tolist()
+    for row in range(len(labels) - 4):
+        for column, symbol in enumerate(prices.symbols):
+            now, then = prices.close[[row, row + 3], column]
+            hides = not by_day or prices.close[row + 1, column] <= prices.open[row + 1, column]
+            wanted = 100 if day(row).month == 6 and then > now and hides else 0
+            if wanted != held.get(symbol, 0):
+                amount = wanted - held.get(symbol, 0)
+                log.append(Order(0, labels[row], Phase.BAR, symbol, amount, OrderKind.MARKET))
+                held[symbol] = wanted
+    return log, {entry.bar for entry in log}
+
+
+@pytest.mark.parametrize("costs", [FREE, ZIPLINE], ids=["next_open", "zipline"])
+@pytest.mark.parametrize("by_day", [False, True])
+def test_cuts_come_after_peeks_among_orders_that_are_never_executed(costs, by_day):
+    random = np.random.default_rng(1)
+    paths = 50 * np.exp(0.01 * random.standard_normal((2, 1801)).cumsum(axis=1))
+    quotes = [
+        [(o, max(o, c), min(o, c), c) for o, c in zip(path[1::2], path[2::2], strict=True)]
+        for path in paths
+    ]
+    prices = panel(dict(zip(("AAA", "BBB"), quotes, strict=True)))
+    log, peeked = peeks(prices, by_day=by_day)
+    mixed = sorted([*log, *dummies(prices.bars.tolist())], key=lambda entry: entry.bar)
+    mixed = [replace(entry, number=number) for number, entry in enumerate(mixed, start=1)]
+    found = find_decisions(mixed, spec(prices, costs), prices)
+    labels = prices.bars.tolist()
+    cuts = choose_cuts([found], [labels], [[]], CausalityBudget(), seed=1)
+    assert [cut.reason for cut in cuts] == [CutReason.PROFIT] * 6 + [CutReason.RANDOM] * 2
+    assert {cut.label for cut in cuts[:6]} <= peeked
+    assert cuts[7].label in peeked
 
 
 def test_order_of_initialize_is_cut_before_the_first_bar():
@@ -62,35 +152,43 @@ def test_decision_in_the_last_bar_is_none_for_nothing_comes_after():
     assert decisions(order(1, 7, 100)) == ()
 
 
-def test_cuts_follow_profit_and_profit_for_each_bar_and_chance():
-    some = [Decision(bar(n), "AAA", profit=float(n), bars=n or 1) for n in range(1, 9)]
-    quick = Decision(bar(20), "BBB", profit=7.5, bars=1)
-    cuts = choose_cuts(
-        [[*some, quick]], [[bar(n) for n in range(40)]], [[]], CausalityBudget(4, 2), seed=1
-    )
-    profitable = [cut for cut in cuts if cut.reason is CutReason.PROFIT]
-    assert [cut.label for cut in profitable][:2] == [bar(8), bar(20)]
-    assert len(cuts) == 6
+def decision(number, symbol="AAA", profits=(1.0, 1.0, 1.0), bars=(1, 5, 20)):
+    return Decision(bar(number), symbol, profits, bars)
+
+
+def cuts_of(some, *budget, seed=1):
+    labels = [bar(number) for number in range(300)]
+    return choose_cuts([some], [labels], [[]], CausalityBudget(*budget), seed)
+
+
+def test_best_of_each_horizon_take_turns_and_the_price_turns_as_long():
+    some = [decision(number, profits=(0.1, number, 9 * number)) for number in range(1, 9)]
+    quick = decision(20, "BBB", (7.5, 7.5, 7.5))
+    cuts = cuts_of([*some, quick], 4, 2)
+    assert [(cut.label, cut.against, cut.bars) for cut in cuts[:4]] == [
+        (bar(20), "BBB", 1),
+        (bar(8), "AAA", 5),
+        (bar(7), "AAA", 20),
+        (bar(1), "AAA", 1),
+    ]
+    assert [cut.reason for cut in cuts] == [CutReason.PROFIT] * 4 + [CutReason.RANDOM] * 2
     assert len({cut.label for cut in cuts}) == 6
-    assert {cut.bars for cut in profitable} >= {8, 1}
+
+
+def test_horizon_within_which_nothing_paid_leaves_its_turn_to_the_next():
+    cuts = cuts_of([decision(number, profits=(0, 0, number)) for number in range(1, 9)], 6, 0)
+    assert [cut.label for cut in cuts] == [bar(number) for number in range(8, 2, -1)]
+    assert {cut.bars for cut in cuts} == {20}
 
 
 def test_cuts_are_the_same_for_the_same_seed_only():
-    some = [[Decision(bar(n), "AAA", 1.0, 1) for n in range(30)]]
-    labels = [[bar(n) for n in range(300)]]
-    budget = CausalityBudget(2, 6)
-    assert choose_cuts(some, labels, [[]], budget, 1) == choose_cuts(some, labels, [[]], budget, 1)
-    assert choose_cuts(some, labels, [[]], budget, 1) != choose_cuts(some, labels, [[]], budget, 2)
+    some = [decision(number) for number in range(30)]
+    assert cuts_of(some, 2, 6) == cuts_of(some, 2, 6)
+    assert cuts_of(some, 2, 6) != cuts_of(some, 2, 6, seed=2)
 
 
 def test_losing_decisions_are_no_profit_cuts():
-    cuts = choose_cuts(
-        [[Decision(bar(3), "AAA", -1.0, 1)]],
-        [[bar(n) for n in range(99)]],
-        [[]],
-        CausalityBudget(4, 2),
-        1,
-    )
+    cuts = cuts_of([decision(3, profits=(0, 0, 0))], 4, 2)
     assert all(cut.reason is CutReason.RANDOM for cut in cuts)
     assert cuts
 

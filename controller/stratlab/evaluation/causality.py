@@ -1,25 +1,31 @@
 """Where to scramble the future of a trial, and whether two order logs are the same until there."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from itertools import pairwise, zip_longest
+from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, Final, final
 
 import numpy as np
 
 from stratlab.domain.causality import CausalityBudget
 from stratlab.domain.examination import CutReason
+from stratlab.domain.market import CostModelKind
 from stratlab.domain.trial import Cancel, Order, Phase
 from stratlab.domain.valuation import adjustment_ratios, closing_prices
 from stratlab.evaluation.repricing import reprice, window_rows
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from stratlab.domain.market import PricePanel
     from stratlab.domain.trial import TrialSpec
 
 Log = Sequence[Order | Cancel]
+
+HORIZONS: Final = (1, 5, 20)
+"""Over how many closes after it an execution is valued."""
 
 _LONGEST: Final = 60  # bars over which a path is made to go the other way
 
@@ -27,20 +33,20 @@ _LONGEST: Final = 60  # bars over which a path is made to go the other way
 @final
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A bar in which orders for a symbol were placed.
+    """What the orders of a symbol that were placed in one bar brought, if any was executed.
 
     Attributes:
         cut: Label of the last bar that could be known then, UTC epoch seconds.
         symbol: For which.
-        profit: What came of it until the next decision about the symbol, less what doing nothing
-            would have brought; account currency.
-        bars: Until then.
+        profits: The most that it gained within each of the :data:`HORIZONS`, 0 for nothing;
+            account currency.
+        bars: From the cut to when it had, for each of them.
     """
 
     cut: int
     symbol: str
-    profit: float
-    bars: int
+    profits: tuple[float, ...]
+    bars: tuple[int, ...]
 
 
 @final
@@ -64,51 +70,61 @@ class ChosenCut:
 
 
 def find_decisions(log: Log, spec: "TrialSpec", prices: "PricePanel") -> tuple[Decision, ...]:
-    """Return every decision of a trial with what came of it, in time.
+    """Return every decision of a trial that was executed with what came of it, in time.
 
-    A decision to close counts by the loss that it avoided. Symbols touch each other through cash
-    alone, so that each is repriced by itself.
+    What a decision bought or sold in a bar is valued by what the price does afterwards, so that
+    nothing that is ordered later can hide it: bought shares by their gain, sold ones by the loss
+    avoided, each lot at its best close within a horizon. No order that is not executed counts.
 
     Args:
         log: Of a trial that succeeded.
         spec: The trial.
         prices: The host's prices, beginning before the window.
     """
+    fills = reprice(log, prices, spec.window, spec.capital, spec.cost_model).fills
+    if not fills:
+        return ()
     rows = window_rows(prices, spec.window)
-    labels = prices.bars[rows].tolist()
-    row_of = {label: row for row, label in enumerate(labels)}
-    marks = closing_prices(prices)[rows]
+    count = rows.stop - rows.start
+    row_of = {label: row for row, label in enumerate(prices.bars[rows].tolist())}
+    # Before the open of a bar the one before it is the last that is known.
+    known = {
+        entry.number: row_of[entry.bar] - (entry.phase is Phase.BEFORE_OPEN)
+        for entry in log
+        if isinstance(entry, Order)
+    }
+    numbers: dict[tuple[int, str], int] = {}
+    keys = [
+        numbers.setdefault((known[fill.number], fill.symbol), len(numbers)) * count
+        + row_of[fill.bar]
+        for fill in fills
+    ]
+    # A lot is what one decision bought or sold in one bar, all its orders together.
+    lots, lot = np.unique(keys, return_inverse=True)
+    number, filled = np.divmod(lots, count)
+    amounts = np.array([fill.amount for fill in fills], float)
+    shares = np.bincount(lot, amounts)
+    paid = np.bincount(lot, amounts * [fill.price for fill in fills]).astype(float)
+    of_symbol = {symbol: column for column, symbol in enumerate(prices.symbols)}
+    decided = np.array([row for row, _ in numbers])[number]
+    column = np.array([of_symbol[symbol] for _, symbol in numbers])[number]
     scale = np.cumprod(adjustment_ratios(prices)[rows], axis=0)
-    before = int(prices.bars[max(rows.start - 1, 0)])
-    found = []
-    for symbol, entries in _by_symbol(log).items():
-        column = prices.symbols.index(symbol)
-        own = reprice(entries, prices, spec.window, spec.capital, spec.cost_model)
-        worth = marks[:, column] / scale[:, column]
-        placed = {
-            (row_of[entry.bar], entry.phase is Phase.BEFORE_OPEN)
-            for entry in entries
-            if isinstance(entry, Order)
-        }
-        moments = [
-            *sorted(placed, key=lambda each: (each[0], not each[1])),
-            (len(labels) - 1, False),
-        ]
-        for (row, is_early), (end, _) in pairwise(moments):
-            held = 0.0 if is_early else float(own.amounts[row, column])
-            earned = own.equity[end] - (spec.capital if is_early else own.equity[row])
-            idle = held * marks[row, column] * (worth[end] / worth[row] - 1.0) if held else 0.0
-            profit = float(earned - idle)
-            found.append(
-                Decision(
-                    before if is_early else labels[row],
-                    symbol,
-                    profit if np.isfinite(profit) else 0.0,
-                    min(max(end - row, 1), _LONGEST),
-                )
-            )
-    # After the last bar of all there is nothing to scramble.
-    found = [each for each in found if each.cut < prices.bars[-1]]
+    worth = closing_prices(prices)[rows] / scale
+    held = shares * scale[filled, column]
+    # The close at which an order is executed is not after it.
+    first = filled + (spec.cost_model.kind is CostModelKind.ZIPLINE)
+    profits_of, bars_of = [], []
+    for profit, row in _best_closes(held, paid, column, first, worth):
+        profits_of.append(np.bincount(number, profit).tolist())
+        bars, ascending = np.ones(len(numbers), int), np.argsort(profit, kind="stable")
+        # Of several lots of a decision the last one stays, which is the best.
+        bars[number[ascending]] = np.minimum(row - decided, _LONGEST)[ascending]
+        bars_of.append(bars.tolist())
+    labels = prices.bars[[max(rows.start + row, 0) for row, _ in numbers]].tolist()
+    symbols = [symbol for _, symbol in numbers]
+    found = map(
+        Decision, labels, symbols, zip(*profits_of, strict=True), zip(*bars_of, strict=True)
+    )
     return tuple(sorted(found, key=lambda each: (each.cut, each.symbol)))
 
 
@@ -132,11 +148,10 @@ def choose_cuts(
 ) -> tuple[ChosenCut, ...]:
     """Return where to scramble: after the decisions that paid best, and at random.
 
-    Of the former every other one is among the best for each bar that it lasted, so that a few
-    quick gains are not hidden behind long ones. The path then goes the other way than the price
-    did, in turn over the next bar and over all bars until the next decision: who knows the next
-    bar and who knows a week acts otherwise. Of the random cuts the first comes before a death, if
-    there is one, and every other one follows a decision.
+    The best within each horizon take turns, so that a few quick gains are not hidden behind long
+    ones. The path then goes the other way than the price did until the decision had paid: who
+    knows the next bar and who knows a week acts otherwise. Of the random cuts the first comes
+    before a death, if there is one, and every other one follows a decision.
 
     Args:
         decisions: Of each trial that is examined.
@@ -149,19 +164,18 @@ def choose_cuts(
     every = [(trial, each) for trial, some in enumerate(decisions) for each in some]
     chosen: dict[tuple[int, int], ChosenCut] = {}
 
-    def add(trial: int, decision: Decision, reason: CutReason) -> bool:
-        bars = decision.bars if len(chosen) % 4 < 2 else 1  # noqa: PLR2004 - half of them
-        key = (trial, decision.cut)
-        cut = ChosenCut(trial, decision.cut, reason, decision.symbol, bars)
-        return chosen.setdefault(key, cut) is cut
+    def add(trial: int, decision: Decision, horizon: int, reason: CutReason) -> bool:
+        cut = ChosenCut(trial, decision.cut, reason, decision.symbol, decision.bars[horizon])
+        return chosen.setdefault((trial, decision.cut), cut) is cut
 
-    rankings = [
-        iter(sorted(every, key=_by_profit)),
-        iter(sorted(every, key=_by_speed)),
-    ]
+    rankings = [_best(every, horizon) for horizon in range(len(HORIZONS))]
     for number in range(budget.profit_cuts):
-        best = (each for each in rankings[number % 2] if each[1].profit > 0)
-        any(add(trial, decision, CutReason.PROFIT) for trial, decision in best)
+        turn = number % len(rankings)
+        # Where nothing paid within a horizon, it is the turn of the next one.
+        any(
+            add(trial, decision, horizon, CutReason.PROFIT)
+            for trial, decision, horizon in chain(*rankings[turn:], *rankings[:turn])
+        )
     ends = [(trial, label) for trial, some in enumerate(deaths) for label in some]
     if ends and budget.random_cuts:
         # Who knows the day has left by now; who does not knows nothing of it.
@@ -170,9 +184,10 @@ def choose_cuts(
     missing = budget.profit_cuts + budget.random_cuts - len(chosen)
     trials = [trial for trial, some in enumerate(labels) if some]
     for number in range(missing):
-        if every and number % 2:
-            trial, decision = every[int(random.integers(len(every)))]
-            add(trial, decision, CutReason.RANDOM)
+        others = [(at, each) for at, each in every if (at, each.cut) not in chosen]
+        if others and number % 2:
+            trial, decision = others[int(random.integers(len(others)))]
+            add(trial, decision, int(random.integers(len(HORIZONS))), CutReason.RANDOM)
         elif trials:
             trial = trials[number // 2 % len(trials)]
             label = labels[trial][int(random.integers(max(len(labels[trial]) - 1, 1)))]
@@ -233,22 +248,32 @@ def day_of(label: int) -> date:
     return datetime.fromtimestamp(label, UTC).date()
 
 
-def _by_profit(item: tuple[int, Decision]) -> tuple[float, int, int, str]:
-    trial, decision = item
-    return -decision.profit, trial, decision.cut, decision.symbol
+def _best_closes(
+    held: "NDArray[np.float64]",
+    paid: "NDArray[np.float64]",
+    column: "NDArray[np.intp]",
+    first: "NDArray[np.intp]",
+    worth: "NDArray[np.float64]",
+) -> "Iterator[tuple[NDArray[np.float64], NDArray[np.intp]]]":
+    # The highest gain of each lot within each horizon, 0 for none, and its row.
+    last = len(worth) - 1
+    best = np.minimum(first, last)
+    profit = np.zeros(len(first))
+    for offset in range(HORIZONS[-1]):
+        row = np.minimum(first + offset, last)
+        gain = held * worth[row, column] - paid
+        best = np.where(gain > profit, row, best)
+        profit = np.fmax(profit, gain)
+        if offset + 1 in HORIZONS:
+            yield profit, best
 
 
-def _by_speed(item: tuple[int, Decision]) -> tuple[float, int, int, str]:
-    trial, decision = item
-    return -decision.profit / decision.bars, trial, decision.cut, decision.symbol
-
-
-def _by_symbol(log: Log) -> dict[str, list[Order | Cancel]]:
-    symbol_of = {entry.number: entry.symbol for entry in log if isinstance(entry, Order)}
-    grouped: dict[str, list[Order | Cancel]] = defaultdict(list)
-    for entry in log:
-        grouped[symbol_of[entry.number]].append(entry)
-    return grouped
+def _best(
+    every: Sequence[tuple[int, Decision]], horizon: int
+) -> Iterator[tuple[int, Decision, int]]:
+    paid = [item for item in every if item[1].profits[horizon] > 0]
+    for trial, decision in sorted(paid, key=lambda item: -item[1].profits[horizon]):
+        yield trial, decision, horizon
 
 
 def _directions(log: Log) -> defaultdict[int, Counter[tuple[str, bool, str]]]:
