@@ -165,10 +165,12 @@ def cheat(context, data):
 def cheat(context, data):
     if context.days == 30:
         import gc
+        import time
         name = next(e._trial_id for e in gc.get_objects() if isinstance(e, Reporter))
         bar = int(data.current_session.timestamp()) + 7 * 86400
         write_frame(3, pb.AttachRequest(
             equity=pb.EquityBatch(trial_id=name, bars=[bar], values=[1e6])).SerializeToString())
+        time.sleep(2)  # the day must still be to come when the controller reads this
 """,
     ),
     _attack(
