@@ -65,6 +65,7 @@ def critic_view_to_proto(iteration: Iteration) -> pb.CriticView:
         max_drawdown=told.max_drawdown,
         duplicate_of=told.duplicate_of,
         screened_out=told.screened_out,
+        model=told.model,
     )
 
 

@@ -1489,6 +1489,7 @@ class CriticView(_message.Message):
     MAX_DRAWDOWN_FIELD_NUMBER: _builtins.int
     DUPLICATE_OF_FIELD_NUMBER: _builtins.int
     SCREENED_OUT_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     """Number of the iteration."""
     candidate: _builtins.str
@@ -1507,6 +1508,8 @@ class CriticView(_message.Message):
     """Hash of the better candidate whose daily train returns it repeats, or empty."""
     screened_out: _builtins.bool
     """Whether screening rejected the candidate."""
+    model: _builtins.str
+    """Language model that was asked for the candidate, or empty."""
     @_builtins.property
     def feedback(self) -> Global___Feedback:
         """What it taught, from training figures."""
@@ -1524,10 +1527,11 @@ class CriticView(_message.Message):
         max_drawdown: _builtins.float | None = ...,
         duplicate_of: _builtins.str = ...,
         screened_out: _builtins.bool = ...,
+        model: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_max_drawdown", b"_max_drawdown", "_train_score", b"_train_score", "_turnover", b"_turnover", "feedback", b"feedback", "max_drawdown", b"max_drawdown", "train_score", b"train_score", "turnover", b"turnover"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_drawdown", b"_max_drawdown", "_train_score", b"_train_score", "_turnover", b"_turnover", "candidate", b"candidate", "duplicate_of", b"duplicate_of", "feedback", b"feedback", "max_drawdown", b"max_drawdown", "number", b"number", "passed_gates", b"passed_gates", "screened_out", b"screened_out", "train_score", b"train_score", "turnover", b"turnover", "validation_rank", b"validation_rank"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_drawdown", b"_max_drawdown", "_train_score", b"_train_score", "_turnover", b"_turnover", "candidate", b"candidate", "duplicate_of", b"duplicate_of", "feedback", b"feedback", "max_drawdown", b"max_drawdown", "model", b"model", "number", b"number", "passed_gates", b"passed_gates", "screened_out", b"screened_out", "train_score", b"train_score", "turnover", b"turnover", "validation_rank", b"validation_rank"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_drawdown: _TypeAlias = _typing.Literal["max_drawdown"]  # noqa: Y015
     _WhichOneofArgType__max_drawdown: _TypeAlias = _typing.Literal["_max_drawdown", b"_max_drawdown"]  # noqa: Y015
