@@ -203,6 +203,7 @@ def ahead(context, data, asset):
     now = get_datetime().tz_localize(None).normalize()
     return float(any(0 < (day - now).days <= 5 for day in DAYS.get(asset.sid, ())))
 """,
+        is_rare=True,
     ),
     _attack(
         "wall clock",
