@@ -52,7 +52,7 @@ data: $(STAMP) image ## Build the built-in data set us-daily when it is missing
 
 demo: setup ## Run a campaign end to end and show its report
 	@$(BIN)/stratlab campaign run --name demo --generator $(GENERATOR) --data us-daily \
-		--iterations 8 --seed 7 --prompt "Trend or reversion on large US stocks with moderate turnover"
+		--iterations 7 --seed 7 --prompt "Trend or reversion on large US stocks with moderate turnover"
 
 proto: $(STAMP) ## Generate the Python stubs from the protos
 	@$(BIN)/buf format -w proto
