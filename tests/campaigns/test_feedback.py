@@ -25,7 +25,7 @@ def test_exception_beyond_train_says_nothing_that_a_strategy_chose(name: str) ->
     failure = StrategyFailure(name, SEEN, 7, f"raise Leak('{SEEN}')", SEEN)
     feedback = told(Tier.VALIDATION, Outcome.STRATEGY_ERROR, failure)
     assert SEEN not in repr(feedback)
-    assert "line 7" in feedback.analysis
+    assert "7" not in feedback.analysis
     assert feedback.summary == (name if name == "ValueError" else "an exception of its own")
 
 

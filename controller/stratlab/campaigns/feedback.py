@@ -68,15 +68,14 @@ def _trial(result: TrialResult) -> Feedback:
 
 
 def _beyond_train(result: TrialResult, fix: str) -> Feedback:
-    # A strategy may raise with whatever it has seen, under any name; reasons name host figures.
-    failure, place = (
-        result.failure,
-        f"trial {result.spec.index} on the {result.spec.window.tier} tier",
-    )
+    # A strategy may raise with whatever it has seen, under any name and from any line; reasons
+    # name the host's own figures.
+    failure, window = result.failure, result.spec.window
+    place = f"trial {result.spec.index} on the {window.tier} tier"
     if failure is None:
         return _failure(result.outcome.value, place, fix)
     error = failure.type if failure.type in dir(builtins) else "an exception of its own"
-    return _failure(error, f"{place}, line {failure.line}", "correct this line")
+    return _failure(error, place, fix)
 
 
 def _success(evaluation: Evaluation, train: Metrics) -> Feedback:
