@@ -153,6 +153,18 @@ _WRITERS = {
     "CritiqueForm": _critique,
 }
 
+
+def plain_words(seen: Seen, words: str) -> str | None:
+    """Return a brief or a critique of nothing but some words; None where a candidate is asked."""
+    match seen.body["output_config"]["format"]["schema"]["title"]:
+        case "Brief":
+            names = ("thesis", "mechanism", "expected_regime", "invalidation")
+            return json.dumps(dict.fromkeys(names, words))
+        case "CritiqueForm":
+            return json.dumps({"reason": words})
+    return None
+
+
 TRANSIENT_SHARE, LASTING_SHARE = 0.22, 0.08
 
 

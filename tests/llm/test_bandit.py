@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from tests.llm.grammar import THESES, a_form
+from tests.llm.grammar import THESES, a_form, plain_words
 from tests.llm.lab_setup import HYBRID, model_settings, rules
 from tests.llm.server import Seen, messages_server
 from tests.llm.test_campaign import finished
@@ -21,12 +21,8 @@ ITERATIONS = 6
 def author(seen: Seen) -> str:
     if seen.body["model"] == BAD:
         return "I would rather not."
-    match seen.body["output_config"]["format"]["schema"]["title"]:
-        case "Brief":
-            names = ("thesis", "mechanism", "expected_regime", "invalidation")
-            return json.dumps(dict.fromkeys(names, THESES[0]))
-        case "CritiqueForm":
-            return json.dumps({"reason": "Trade less."})
+    if (words := plain_words(seen, THESES[0])) is not None:
+        return words
     return json.dumps(a_form(random.Random(seen.number)))
 
 

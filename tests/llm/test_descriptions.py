@@ -5,7 +5,7 @@ import json
 import random
 from pathlib import Path
 
-from tests.llm.grammar import a_form
+from tests.llm.grammar import a_form, plain_words
 from tests.llm.lab_setup import CLAUDE, model_settings, rules
 from tests.llm.server import Seen, messages_server
 from tests.llm.test_campaign import finished
@@ -24,9 +24,8 @@ CONTRACT = load_contract(
 
 
 def author(seen: Seen) -> str:
-    if seen.body["output_config"]["format"]["schema"]["title"] == "Brief":
-        names = ("thesis", "mechanism", "expected_regime", "invalidation")
-        return json.dumps(dict.fromkeys(names, "Trends persist."))
+    if (words := plain_words(seen, "Trends persist.")) is not None:
+        return words
     return json.dumps({"code": compile_to_zipline(CONTRACT), "contract": FORM})
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.llm.canary import places_with
-from tests.llm.grammar import a_form
+from tests.llm.grammar import a_form, plain_words
 from tests.llm.server import KEY, PRICES, Seen, messages_server
 
 from stratlab.contract.document import load_contract
@@ -26,14 +26,9 @@ MICRO = 1_000_000
 
 def author(seen: Seen) -> str:
     # The key stands wherever a model can write, as if the endpoint had told it.
-    dice = random.Random(seen.number)
-    match seen.body["output_config"]["format"]["schema"]["title"]:
-        case "Brief":
-            names = ("thesis", "mechanism", "expected_regime", "invalidation")
-            return json.dumps(dict.fromkeys(names, f"Trends persist, says {KEY}."))
-        case "CritiqueForm":
-            return json.dumps({"reason": f"Trade less than {KEY}."})
-    form = a_form(dice) | {"thesis": f"Trends persist, says {KEY}."}
+    if (words := plain_words(seen, f"Trends persist, says {KEY}.")) is not None:
+        return words
+    form = a_form(random.Random(seen.number)) | {"thesis": f"Trends persist, says {KEY}."}
     contract = load_contract(contract_document(ContractForm.model_validate(form), STRUCTURE))
     return json.dumps({"code": f"# {KEY}\n{compile_to_zipline(contract)}", "contract": form})
 

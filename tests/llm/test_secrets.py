@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 from tests.llm.canary import places_with, tables_with
-from tests.llm.grammar import a_form
+from tests.llm.grammar import a_form, plain_words
 from tests.llm.lab_setup import CLAUDE, model_settings, rules
 from tests.llm.server import KEY, Fault, Seen, messages_server
 from tests.suites.small_lab import small_lab, small_spec
@@ -26,12 +26,8 @@ MARK = "[redacted]"
 
 def author(seen: Seen) -> str:
     # The key wherever a model can write; the second candidate is one that the checks refuse.
-    match seen.body["output_config"]["format"]["schema"]["title"]:
-        case "Brief":
-            names = ("thesis", "mechanism", "expected_regime", "invalidation")
-            return json.dumps(dict.fromkeys(names, f"The key is {KEY}."))
-        case "CritiqueForm":
-            return json.dumps({"reason": f"Use {KEY}."})
+    if (words := plain_words(seen, f"The key is {KEY}.")) is not None:
+        return words
     form = a_form(random.Random(seen.number)) | {"thesis": f"Trends persist, says {KEY}."}
     form["entry_rules"][0]["note"] = KEY
     structure = {"schema_version": "1.0.0", "version": "1.0.0"}
